@@ -107,9 +107,9 @@ impl Phases {
     pub(crate) fn of(isa: Isa) -> &'static Self {
         match isa {
             #[cfg(target_arch = "x86_64")]
-            Isa::Avx512 => &crate::portable::PHASES,
+            Isa::Avx512 => &crate::simd::avx512::PHASES,
             #[cfg(target_arch = "x86_64")]
-            Isa::Avx2 => &crate::portable::PHASES,
+            Isa::Avx2 => &crate::simd::avx2::PHASES,
             _ => &crate::portable::PHASES,
         }
     }

@@ -86,3 +86,41 @@ impl Lanes for f32 {
         self * f32::from_bits((((n as i32) + 127) << 23) as u32)
     }
 }
+
+/// A register of `f32` with the memory access of the inner loops.
+#[cfg(target_arch = "x86_64")]
+pub(crate) trait Vector: Lanes {
+    /// Number of lanes.
+    const LEN: usize;
+    /// The most vectors side by side in a register block.
+    const GROUP: usize;
+
+    /// # Safety
+    ///
+    /// `LEN` values are readable.
+    unsafe fn load(from: *const f32) -> Self;
+    /// Zero beyond `count`, which may exceed `LEN`.
+    ///
+    /// # Safety
+    ///
+    /// `count` values are readable.
+    unsafe fn load_first(from: *const f32, count: usize) -> Self;
+    /// # Safety
+    ///
+    /// `LEN` values are writable.
+    unsafe fn store(self, to: *mut f32);
+    /// # Safety
+    ///
+    /// The first `count` values, or `LEN` if fewer, are writable.
+    unsafe fn store_first(self, to: *mut f32, count: usize);
+    /// `SPLIT` values, repeated.
+    ///
+    /// # Safety
+    ///
+    /// `SPLIT` values are readable.
+    unsafe fn repeat<const SPLIT: usize>(from: *const f32) -> Self;
+    /// Zero beyond `count`, which may exceed `LEN`.
+    fn keep_first(self, count: usize) -> Self;
+    /// The sum of all lanes in f64.
+    fn sum(self) -> f64;
+}

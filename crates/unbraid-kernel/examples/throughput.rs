@@ -1,0 +1,249 @@
+//! Print what the inner loops reach on one thread, next to the processor's limit.
+//!
+//! ```console
+//! $ cargo run --release -p unbraid-kernel --example throughput
+//! ```
+//!
+//! One tile of 48 frames × 1025 bins, in the second-level cache. Flops are those of the products
+//! and projections alone (2·frames·bins·components each); the limit is a loop of independent fused
+//! multiply-adds, measured in turn with everything else, so that other programs disturb all alike.
+//! Figures are medians.
+
+use std::{hint::black_box, time::Instant};
+
+use unbraid_kernel::{Isa, Kernel, Objective, Scratch, Templates, Tile};
+
+const FRAMES: usize = 48;
+const BINS: usize = 1025;
+/// Repetitions of everything, in turn.
+const ROUNDS: usize = 201;
+/// Seconds of one measurement: shorter than the scheduler's slices, so that most are undisturbed.
+const SLICE_SECS: f64 = 0.000_3;
+
+/// One thing to measure: a name, flops of one call, the call.
+struct Case<'a> {
+    name: String,
+    isa: Isa,
+    flops: f64,
+    call: Box<dyn FnMut() + 'a>,
+    rates: Vec<f64>,
+}
+
+impl Case<'_> {
+    fn measure(&mut self) {
+        let mut calls = 0_u32;
+        let start = Instant::now();
+        while start.elapsed().as_secs_f64() < SLICE_SECS {
+            (self.call)();
+            calls += 1;
+        }
+        self.rates
+            .push(self.flops * f64::from(calls) / start.elapsed().as_secs_f64() / 1e9);
+    }
+
+    fn median(&self) -> f64 {
+        let mut rates = self.rates.clone();
+        rates.sort_by(f64::total_cmp);
+        rates[rates.len() / 2]
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+mod peak {
+    //! Loops of independent fused multiply-adds.
+
+    use std::arch::x86_64::{
+        __m256, __m512, _mm256_fmadd_ps, _mm256_set1_ps, _mm512_fmadd_ps, _mm512_set1_ps,
+    };
+    use std::hint::black_box;
+
+    pub(super) const STEPS: usize = 1000;
+
+    #[target_feature(enable = "avx512f")]
+    pub(super) fn avx512() {
+        let (x, y) = (
+            _mm512_set1_ps(black_box(0.5)),
+            _mm512_set1_ps(black_box(0.25)),
+        );
+        let mut sums: [__m512; 12] = [x; 12];
+        for _ in 0..STEPS {
+            for sum in &mut sums {
+                *sum = _mm512_fmadd_ps(x, *sum, y);
+            }
+        }
+        black_box(sums);
+    }
+
+    #[target_feature(enable = "avx2,fma")]
+    pub(super) fn avx2() {
+        let (x, y) = (
+            _mm256_set1_ps(black_box(0.5)),
+            _mm256_set1_ps(black_box(0.25)),
+        );
+        let mut sums: [__m256; 12] = [x; 12];
+        for _ in 0..STEPS {
+            for sum in &mut sums {
+                *sum = _mm256_fmadd_ps(x, *sum, y);
+            }
+        }
+        black_box(sums);
+    }
+}
+
+/// The limit of an instruction set; there is none to compare portable code with.
+fn limit(isa: Isa) -> Option<Case<'static>> {
+    let case = |flops: usize, call: Box<dyn FnMut()>| Case {
+        name: "multiply-adds".into(),
+        isa,
+        flops: flops as f64,
+        call,
+        rates: Vec::new(),
+    };
+    match isa {
+        // SAFETY: only asked for instruction sets that are available.
+        #[cfg(target_arch = "x86_64")]
+        Isa::Avx512 => Some(case(
+            peak::STEPS * 12 * 32,
+            Box::new(|| unsafe { peak::avx512() }),
+        )),
+        // SAFETY: as above.
+        #[cfg(target_arch = "x86_64")]
+        Isa::Avx2 => Some(case(
+            peak::STEPS * 12 * 16,
+            Box::new(|| unsafe { peak::avx2() }),
+        )),
+        _ => None,
+    }
+}
+
+/// What one call computes.
+#[derive(Clone, Copy)]
+enum Work {
+    Exact(Objective),
+    Joint(Objective),
+    Activations,
+    TemplateGradient,
+    Model,
+}
+
+impl Work {
+    const ALL: [(Self, &'static str); 7] = [
+        (Self::Exact(Objective::Skip), "exact"),
+        (Self::Exact(Objective::Compute), "exact + objective"),
+        (Self::Joint(Objective::Skip), "joint"),
+        (Self::Joint(Objective::Compute), "joint + objective"),
+        (Self::Activations, "activations"),
+        (Self::TemplateGradient, "templates"),
+        (Self::Model, "model"),
+    ];
+
+    /// Products and projections of a divergence whose push has to be projected or not.
+    fn products(self, push_formed: bool) -> usize {
+        let projections = if push_formed { 2 } else { 1 };
+        match self {
+            Self::Exact(_) => 2 + 2 * projections,
+            Self::Joint(_) => 1 + 2 * projections,
+            Self::Activations | Self::TemplateGradient => 1 + projections,
+            Self::Model => 1,
+        }
+    }
+}
+
+fn case(isa: Isa, beta: f64, components: usize, work: Work, what: &str) -> Case<'static> {
+    let kernel = Kernel::with_isa(isa, beta, 1e-6).expect("an allowed setting");
+    let number = |i: usize| ((i * 7919) % 1000) as f32 / 1000.0 + 0.01;
+    let v: Vec<f32> = (0..FRAMES * BINS).map(number).collect();
+    let h: Vec<f32> = (0..FRAMES * components).map(number).collect();
+    let w: Vec<f32> = (0..components * BINS).map(number).collect();
+    let templates = Templates::new(isa, &w, components, BINS).expect("the right length");
+    let (mut pull_h, mut push_h) = (h.clone(), h.clone());
+    let push_len = if beta.to_bits() == 1.0_f64.to_bits() {
+        components
+    } else {
+        w.len()
+    };
+    let (mut pull_w, mut push_w) = (w, vec![0.0; push_len]);
+    let mut out = vec![0.0; FRAMES * BINS];
+    let mut scratch = Scratch::default();
+    let products = work.products(push_len != components);
+    let call = move || {
+        let s = &mut scratch;
+        let tile = Tile::new(&v, &h, &templates, None, FRAMES).expect("the right lengths");
+        let divergence = match work {
+            Work::Exact(objective) => kernel
+                .gradient_activations(&tile, &mut pull_h, &mut push_h, Objective::Skip, s)
+                .and_then(|_| {
+                    kernel.gradient_templates(&tile, &mut pull_w, &mut push_w, objective, s)
+                }),
+            Work::Joint(objective) => kernel.gradient_both(
+                &tile,
+                (&mut pull_h, &mut push_h),
+                (&mut pull_w, &mut push_w),
+                objective,
+                s,
+            ),
+            Work::Activations => {
+                kernel.gradient_activations(&tile, &mut pull_h, &mut push_h, Objective::Skip, s)
+            }
+            Work::TemplateGradient => {
+                kernel.gradient_templates(&tile, &mut pull_w, &mut push_w, Objective::Skip, s)
+            }
+            Work::Model => kernel.model(&tile, &mut out, s).map(|()| 0.0),
+        };
+        black_box(divergence.expect("the right lengths"));
+    };
+    Case {
+        name: format!("β {beta} K {components:3} {what}"),
+        isa,
+        flops: (2 * products * FRAMES * BINS * components) as f64,
+        call: Box::new(call),
+        rates: Vec::new(),
+    }
+}
+
+fn main() {
+    // An argument selects cases by a part of their names.
+    let wanted = std::env::args().nth(1).unwrap_or_default();
+    for isa in Isa::available() {
+        let mut cases: Vec<Case<'_>> = limit(isa).into_iter().collect();
+        let limits = cases.len();
+        for (beta, sizes) in [
+            (1.0, &[8, 16, 32, 64, 128][..]),
+            (0.0, &[16, 64]),
+            (2.0, &[16, 64]),
+            (0.5, &[16]),
+        ] {
+            for &components in sizes {
+                for (work, what) in Work::ALL {
+                    let case = case(isa, beta, components, work, what);
+                    if case.name.contains(&wanted) {
+                        cases.push(case);
+                    }
+                }
+            }
+        }
+        for _ in 0..ROUNDS {
+            cases.iter_mut().for_each(Case::measure);
+        }
+        let peak = if limits > 0 {
+            cases[0].median()
+        } else {
+            f64::NAN
+        };
+        for case in &cases {
+            let rate = case.median();
+            print_line(&format!(
+                "{:8} {:32} {rate:7.1} GFLOP/s {:5.1} %",
+                case.isa,
+                case.name,
+                100.0 * rate / peak
+            ));
+        }
+    }
+}
+
+fn print_line(line: &str) {
+    use std::io::Write as _;
+    // A closed pipe ends the output; there is nobody to tell.
+    let _ = writeln!(std::io::stdout(), "{line}");
+}

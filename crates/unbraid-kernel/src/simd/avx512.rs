@@ -1,0 +1,200 @@
+//! AVX-512 comes in: sixteen lanes, 32 registers; its phases of a sweep go out.
+
+use std::arch::x86_64::{
+    __m512, __mmask16, _mm_loadu_ps, _mm512_add_pd, _mm512_add_ps, _mm512_and_si512,
+    _mm512_broadcast_f32x4, _mm512_castpd_ps, _mm512_castps_si512, _mm512_castps512_ps256,
+    _mm512_castsi512_ps, _mm512_cvtepi32_ps, _mm512_cvtps_pd, _mm512_extractf32x8_ps,
+    _mm512_fmadd_ps, _mm512_fnmadd_ps, _mm512_loadu_ps, _mm512_mask_storeu_ps,
+    _mm512_maskz_loadu_ps, _mm512_maskz_mov_ps, _mm512_max_ps, _mm512_min_ps, _mm512_mul_ps,
+    _mm512_rcp14_ps, _mm512_reduce_add_pd, _mm512_roundscale_ps, _mm512_scalef_ps,
+    _mm512_set1_epi32, _mm512_set1_pd, _mm512_set1_ps, _mm512_srai_epi32, _mm512_storeu_ps,
+    _mm512_sub_epi32, _mm512_sub_ps,
+};
+
+use super::{
+    micro,
+    vector::{EXPONENT, Lanes, SQRT_HALF, Vector},
+};
+use crate::{
+    pack::Layout,
+    phase::{Block, Fields, Phases},
+};
+
+pub(crate) static PHASES: Phases = Phases {
+    product,
+    fields,
+    project_activations,
+    project_templates,
+};
+
+#[target_feature(enable = "avx512f,avx512dq,avx2,fma")]
+unsafe fn product(
+    block: &Block,
+    h: &[f32],
+    rows: &[f32],
+    base: Option<&[f32]>,
+    floor: f32,
+    out: &mut [f32],
+) {
+    // SAFETY: this function's own contract, that the processor has the instruction set.
+    unsafe { micro::product::<__m512>(block, h, rows, base, floor, out) }
+}
+
+#[target_feature(enable = "avx512f,avx512dq,avx2,fma")]
+unsafe fn fields(block: &Block, fields: &Fields<'_>, pull: &mut [f32], push: &mut [f32]) -> f64 {
+    // SAFETY: as above.
+    unsafe { micro::fields::<__m512>(block, fields, pull, push) }
+}
+
+#[target_feature(enable = "avx512f,avx512dq,avx2,fma")]
+unsafe fn project_activations(
+    block: &Block,
+    layout: Layout,
+    columns: &[f32],
+    field: &[f32],
+    sums: &mut [f32],
+) {
+    // SAFETY: as above.
+    unsafe { micro::project_activations::<__m512>(block, layout, columns, field, sums) }
+}
+
+#[target_feature(enable = "avx512f,avx512dq,avx2,fma")]
+unsafe fn project_templates(block: &Block, h: &[f32], field: &[f32], out: &mut [f32]) {
+    // SAFETY: as above.
+    unsafe { micro::project_templates::<__m512>(block, h, field, out) }
+}
+
+/// The mask of the first lanes.
+#[inline(always)]
+fn first(count: usize) -> __mmask16 {
+    if count >= 16 { !0 } else { (1 << count) - 1 }
+}
+
+impl Lanes for __m512 {
+    #[inline(always)]
+    fn splat(x: f32) -> Self {
+        // SAFETY: a value of this type exists only where its instruction set does.
+        unsafe { _mm512_set1_ps(x) }
+    }
+    #[inline(always)]
+    fn add(self, other: Self) -> Self {
+        // SAFETY: a value of this type exists only where its instruction set does.
+        unsafe { _mm512_add_ps(self, other) }
+    }
+    #[inline(always)]
+    fn sub(self, other: Self) -> Self {
+        // SAFETY: a value of this type exists only where its instruction set does.
+        unsafe { _mm512_sub_ps(self, other) }
+    }
+    #[inline(always)]
+    fn mul(self, other: Self) -> Self {
+        // SAFETY: a value of this type exists only where its instruction set does.
+        unsafe { _mm512_mul_ps(self, other) }
+    }
+    #[inline(always)]
+    fn mul_add(self, factor: Self, term: Self) -> Self {
+        // SAFETY: a value of this type exists only where its instruction set does.
+        unsafe { _mm512_fmadd_ps(self, factor, term) }
+    }
+    #[inline(always)]
+    fn max(self, other: Self) -> Self {
+        // SAFETY: a value of this type exists only where its instruction set does.
+        unsafe { _mm512_max_ps(self, other) }
+    }
+    #[inline(always)]
+    fn min(self, other: Self) -> Self {
+        // SAFETY: a value of this type exists only where its instruction set does.
+        unsafe { _mm512_min_ps(self, other) }
+    }
+    #[inline(always)]
+    fn ratio(self, divisor: Self) -> Self {
+        // SAFETY: a value of this type exists only where its instruction set does.
+        unsafe {
+            // The division unit is slow; 14 bits and one step of Newton on the quotient are
+            // as exact.
+            let reciprocal = _mm512_rcp14_ps(divisor);
+            let quotient = _mm512_mul_ps(self, reciprocal);
+            let rest = _mm512_fnmadd_ps(quotient, divisor, self);
+            _mm512_fmadd_ps(rest, reciprocal, quotient)
+        }
+    }
+    #[inline(always)]
+    fn round(self) -> Self {
+        // SAFETY: a value of this type exists only where its instruction set does.
+        unsafe { _mm512_roundscale_ps::<0x08>(self) }
+    }
+    #[inline(always)]
+    fn split(self) -> (Self, Self) {
+        // SAFETY: a value of this type exists only where its instruction set does.
+        unsafe {
+            let bits = _mm512_castps_si512(self);
+            let above = _mm512_sub_epi32(bits, _mm512_set1_epi32(SQRT_HALF));
+            let exponent = _mm512_cvtepi32_ps(_mm512_srai_epi32::<23>(above));
+            let shift = _mm512_and_si512(above, _mm512_set1_epi32(EXPONENT));
+            (exponent, _mm512_castsi512_ps(_mm512_sub_epi32(bits, shift)))
+        }
+    }
+    #[inline(always)]
+    fn scale(self, n: Self) -> Self {
+        // SAFETY: a value of this type exists only where its instruction set does.
+        unsafe { _mm512_scalef_ps(self, n) }
+    }
+}
+
+impl Vector for __m512 {
+    const LEN: usize = 16;
+    const GROUP: usize = 4;
+
+    #[inline(always)]
+    unsafe fn load(from: *const f32) -> Self {
+        // SAFETY: the caller's contract; the instruction set is there as in `Lanes`.
+        unsafe { _mm512_loadu_ps(from) }
+    }
+    #[inline(always)]
+    unsafe fn load_first(from: *const f32, count: usize) -> Self {
+        // SAFETY: the caller's contract; the instruction set is there as in `Lanes`.
+        unsafe { _mm512_maskz_loadu_ps(first(count), from) }
+    }
+    #[inline(always)]
+    unsafe fn store(self, to: *mut f32) {
+        // SAFETY: the caller's contract; the instruction set is there as in `Lanes`.
+        unsafe {
+            _mm512_storeu_ps(to, self);
+        }
+    }
+    #[inline(always)]
+    unsafe fn store_first(self, to: *mut f32, count: usize) {
+        // SAFETY: the caller's contract; the instruction set is there as in `Lanes`.
+        unsafe {
+            _mm512_mask_storeu_ps(to, first(count), self);
+        }
+    }
+    #[inline(always)]
+    unsafe fn repeat<const SPLIT: usize>(from: *const f32) -> Self {
+        // SAFETY: the caller's contract; the instruction set is there as in `Lanes`.
+        unsafe {
+            match SPLIT {
+                1 => _mm512_set1_ps(*from),
+                2 => _mm512_castpd_ps(_mm512_set1_pd(from.cast::<f64>().read_unaligned())),
+                _ => {
+                    debug_assert!(SPLIT == 4);
+                    _mm512_broadcast_f32x4(_mm_loadu_ps(from))
+                }
+            }
+        }
+    }
+    #[inline(always)]
+    fn keep_first(self, count: usize) -> Self {
+        // SAFETY: as in `Lanes`.
+        unsafe { _mm512_maskz_mov_ps(first(count), self) }
+    }
+    #[inline(always)]
+    fn sum(self) -> f64 {
+        // SAFETY: as in `Lanes`.
+        unsafe {
+            let low = _mm512_cvtps_pd(_mm512_castps512_ps256(self));
+            let high = _mm512_cvtps_pd(_mm512_extractf32x8_ps::<1>(self));
+            _mm512_reduce_add_pd(_mm512_add_pd(low, high))
+        }
+    }
+}
