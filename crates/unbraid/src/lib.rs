@@ -1,7 +1,34 @@
 //! A recording comes in; the sources mixed into it go out, by non-negative matrix factorisation.
+//!
+//! The spectrogram V of a recording is explained as a sum of non-negative spectra (templates)
+//! times activations over time, V ≈ WH; components are grouped into sources, masks share the recording out among
+//! them, and every source comes back as audio. [`separate`] is the whole chain and the file to
+//! read first; every arrow of
+//!
+//! ```text
+//! audio → spectrum → spectrogram V → model Λ → fit → groups → masks → stems
+//! ```
+//!
+//! is one module. A module uses only those to its left (and [`error`], [`observe`]).
 
 pub mod audio;
+pub mod divergence;
 pub mod error;
+pub mod fit;
+pub mod mask;
+pub mod model;
+pub mod observe;
+pub mod recipe;
+
+pub mod spectrogram;
+pub mod stems;
+pub mod stft;
+#[cfg(any(test, feature = "testsignals"))]
+pub mod testsignals;
+pub mod window;
 
 pub use audio::Audio;
 pub use error::Error;
+pub use spectrogram::Spectrogram;
+pub use stft::{Stft, StftConfig};
+pub use window::Window;

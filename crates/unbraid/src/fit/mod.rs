@@ -1,0 +1,231 @@
+//! A model and a spectrogram come in; the fitted model and its trace go out.
+
+mod pass;
+mod step;
+
+use std::ops::ControlFlow;
+
+use serde::{Deserialize, Serialize};
+
+use crate::divergence::{FLOOR, KULLBACK_LEIBLER};
+use crate::model::LowRank;
+use crate::observe::{Observer, Progress, Stage};
+use crate::{Error, Spectrogram};
+use pass::Pass;
+
+/// Settings of the fit.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct FitConfig {
+    /// Which β-divergence measures the misfit; 1 for magnitudes, 0 for powers.
+    pub beta: f64,
+    /// The most iterations. 200 is thorough, 60 enough for a first listen.
+    pub iterations: usize,
+    /// Stop when ten iterations lower the objective by less than this share of it.
+    pub tolerance: Option<f64>,
+    /// Use plain instructions only, so that the same bytes come out on every machine.
+    pub portable: bool,
+}
+
+impl Default for FitConfig {
+    fn default() -> Self {
+        Self { beta: KULLBACK_LEIBLER, iterations: 200, tolerance: None, portable: false }
+    }
+}
+
+impl FitConfig {
+    fn check(&self) -> Result<(), Error> {
+        // Beyond these the powers of quiet bins leave the range of f32.
+        if !(-1.0..=3.0).contains(&self.beta) {
+            return Err(Error::config("fit.beta", self.beta, "between -1 and 3"));
+        }
+        if let Some(tolerance) = self.tolerance
+            && !(tolerance >= 0.0 && tolerance < 1.0)
+        {
+            return Err(Error::config("fit.tolerance", tolerance, "at least 0 and below 1"));
+        }
+        Ok(())
+    }
+}
+
+/// Why the fit ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Stop {
+    /// The iterations ran out.
+    Iterations,
+    /// Ten iterations lowered the objective by less than the tolerance.
+    Tolerance,
+    /// There was nothing to explain.
+    Silence,
+}
+
+/// A fitted model.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Fit {
+    /// The model, with the factors as they ended.
+    pub model: LowRank,
+    /// The objective (divergence and penalties, of the scaled spectrogram) at the start and after
+    /// every iteration: one more value than there were iterations.
+    pub objective: Vec<f64>,
+    /// Why it ended.
+    pub stop: Stop,
+}
+
+impl Fit {
+    /// The objective at the end.
+    #[must_use]
+    pub fn final_objective(&self) -> f64 {
+        self.objective.last().copied().unwrap_or(0.0)
+    }
+
+    /// The number of iterations done.
+    #[must_use]
+    pub fn iterations(&self) -> usize {
+        self.objective.len().saturating_sub(1)
+    }
+}
+
+/// The objective may rise by this share through rounding in f32 without being worse.
+const ROUNDING: f64 = 1e-6;
+
+/// Fit a model to a spectrogram by multiplicative updates.
+///
+/// One iteration steps the activations, then the templates, then (where they are learnt) the
+/// pan gains:
+///
+/// ```text
+/// θ ← θ · (⟨∂Λ/∂θ, V·Λ^(β−2)⟩ / (⟨∂Λ/∂θ, Λ^(β−1)⟩ + penalty'(θ)))^γ
+/// ```
+///
+/// Each is a majorise–minimise step, so the objective never rises; where penalties on templates make
+/// it a descent direction only, a step that raised the objective is taken back and shortened.
+/// The model includes a constant floor at −140 dB ([`FLOOR`]), so no division is by zero.
+///
+/// Frames are worked on in tiles and sums are added in a fixed order: the result has the same
+/// bits on any number of threads.
+///
+/// # Errors
+///
+/// - [`Error::Config`] for a setting that is not allowed, [`Error::Shape`] if the model does not
+///   fit the spectrogram.
+/// - [`Error::Cancelled`] if the observer says so.
+/// - [`Error::Numerical`] if the objective is not finite.
+///
+/// # Examples
+///
+/// ```
+/// use ndarray::{Array3, array};
+/// use unbraid::fit::{FitConfig, fit};
+/// use unbraid::model::{LowRank, Start};
+/// use unbraid::spectrogram::{Quantity, Spectrogram};
+///
+/// // Two sounds that take turns.
+/// let (low, high) = (array![2.0, 1.0, 0.0], array![0.0, 1.0, 3.0]);
+/// let values = Array3::from_shape_fn((1, 3, 20), |(_, f, t)| if t % 5 < 2 { low[f] } else { high[f] });
+/// let spectrogram = Spectrogram::from_values(values.view(), Quantity::Magnitude)?;
+/// let start = LowRank::free(&spectrogram, 2, Start::Random, 0)?;
+/// let fit = fit(start, &spectrogram, &FitConfig::default(), &mut ())?;
+/// assert!(fit.final_objective() < 1e-3 * fit.objective[0]);
+/// # Ok::<(), unbraid::Error>(())
+/// ```
+///
+/// # References
+///
+/// - D. D. Lee, H. S. Seung, *Algorithms for non-negative matrix factorization*, NIPS 2001.
+/// - C. Févotte, J. Idier, *Algorithms for nonnegative matrix factorization with the
+///   β-divergence*, Neural Computation 2011.
+pub fn fit(
+    mut model: LowRank,
+    spectrogram: &Spectrogram,
+    config: &FitConfig,
+    observer: &mut dyn Observer,
+) -> Result<Fit, Error> {
+    config.check()?;
+    model.check(spectrogram)?;
+    if spectrogram.mean() <= 0.0 {
+        model.activations.fill(0.0);
+        return Ok(Fit { model, objective: vec![0.0], stop: Stop::Silence });
+    }
+    model.normalize();
+    let pass = Pass::new(spectrogram, config, &model);
+    let safeguarded = model.columns().iter().any(|column| column.penalties.on_templates());
+    let mut objective: Vec<f64> = Vec::with_capacity(config.iterations + 1);
+    // With a safeguard: the last state that was not worse, and the share of the full step.
+    let mut good: Option<LowRank> = None;
+    let mut damping = 1.0_f32;
+    let stop = loop {
+        let done = objective.len();
+        let before = safeguarded.then(|| model.clone());
+        // The objective of the state before the step comes out of the step for free; after the
+        // last step it is all that is asked for.
+        let last = done >= config.iterations;
+        let value = if last { pass.objective(&model) } else { pass.iterate(&mut model, damping) };
+        if !value.is_finite() {
+            return Err(Error::Numerical { stage: "fit", iteration: done });
+        }
+        if let (Some(state), Some(&least)) = (&good, objective.last())
+            && value > least * (1.0 + ROUNDING)
+            && damping > 1e-6
+        {
+            damping *= 0.5;
+            model = state.clone();
+            pass.iterate(&mut model, damping);
+            continue;
+        }
+        good = before;
+        objective.push(value);
+        let progress = Progress {
+            stage: Stage::Fit,
+            done,
+            total: config.iterations,
+            objective: Some(value),
+        };
+        if observer.progress(&progress) == ControlFlow::Break(()) {
+            return Err(Error::Cancelled);
+        }
+        if last {
+            break Stop::Iterations;
+        }
+        if let Some(tolerance) = config.tolerance
+            && done >= 10
+            && objective[done - 10] - value < tolerance * value
+        {
+            // `model` is one step further than `value` says: finish with that step's objective.
+            objective.push(pass.objective(&model));
+            break Stop::Tolerance;
+        }
+    };
+    Ok(Fit { model, objective, stop })
+}
+
+/// Fit from several starts and keep the one that ends lowest.
+///
+/// `start` makes the model for a seed; seeds run from `seed` to `seed + restarts`, and the first of
+/// equals wins.
+///
+/// # Errors
+///
+/// What [`fit`] and `start` return.
+pub fn fit_best(
+    start: impl Fn(u64) -> Result<LowRank, Error>,
+    seed: u64,
+    restarts: usize,
+    spectrogram: &Spectrogram,
+    config: &FitConfig,
+    observer: &mut dyn Observer,
+) -> Result<Fit, Error> {
+    let mut best = fit(start(seed)?, spectrogram, config, observer)?;
+    for restart in 1..=restarts as u64 {
+        let next = fit(start(seed.wrapping_add(restart))?, spectrogram, config, observer)?;
+        if next.final_objective() < best.final_objective() {
+            best = next;
+        }
+    }
+    Ok(best)
+}
+
+/// The floor of a spectrogram's model.
+pub(crate) fn floor(spectrogram: &Spectrogram) -> f32 {
+    FLOOR * spectrogram.mean()
+}

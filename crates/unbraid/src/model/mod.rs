@@ -1,0 +1,13 @@
+//! Knowledge comes in as constraints; the model Λ that explains the spectrogram goes out.
+//!
+//! Every part that is a product of templates and activations is stacked into one [`LowRank`], so
+//! that one fused pass over the data serves them all: free components, fixed dictionaries, slowly
+//! adapting ones, side by side.
+
+mod column;
+mod low_rank;
+mod start;
+
+pub use column::{Column, Penalties, Update};
+pub use low_rank::{LowRank, Part};
+pub use start::Start;

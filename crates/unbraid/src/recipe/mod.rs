@@ -1,0 +1,7 @@
+//! A spectrogram and a task come in; the fitted model that suits the task goes out.
+//!
+//! One file per task: which parts, which rounds, which fallback.
+
+mod blind;
+
+pub use blind::{BlindConfig, FirstFactors, blind};
