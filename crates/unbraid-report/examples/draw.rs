@@ -51,7 +51,7 @@ fn factorization(
             components: tones,
         },
     ];
-    let title = format!("{name}: {components} components (spare: {})", spare.len());
+    let title = format!("{name}: K = {components}, {} of no source", spare.len());
     let picture = FactorizationPicture {
         title: &title,
         spectrogram: known.spectrogram.view(),

@@ -19,6 +19,8 @@ pub(crate) const PIXELS_PER_UNIT: f64 = 1.5;
 pub(crate) const RANGE_DB: f32 = 80.0;
 /// Steps of the colour scale: 0.63 dB each, below what the eye tells apart.
 const LEVELS: usize = 128;
+/// Between tick labels above each other.
+const LABEL_SPACING: f64 = 15.5;
 /// Width of a colour bar.
 const BAR_WIDTH: f64 = 13.0;
 
@@ -114,7 +116,7 @@ pub(crate) fn spectrogram(
 /// Frequency ticks at the left edge of a panel, labelled; the unit stands above.
 pub(crate) fn frequency_axis(canvas: &mut Canvas, panel: Rect, axis: &Axis) {
     frequency_marks(canvas, panel.x, -1.0, panel, axis);
-    for tick in axis.frequency_ticks(panel.height, 19.0) {
+    for tick in axis.frequency_ticks(panel.height, LABEL_SPACING) {
         if !tick.label.is_empty() {
             let y = panel.bottom() - tick.at * panel.height + half_capital(LABEL.size);
             canvas.text(panel.x - 10.0, y, &tick.label, LABEL);
@@ -133,7 +135,7 @@ pub(crate) fn frequency_axis(canvas: &mut Canvas, panel: Rect, axis: &Axis) {
 
 /// Frequency ticks without labels at `x`, pointing to the left (−1) or the right (1).
 pub(crate) fn frequency_marks(canvas: &mut Canvas, x: f64, side: f64, panel: Rect, axis: &Axis) {
-    let ticks = axis.frequency_ticks(panel.height, 19.0);
+    let ticks = axis.frequency_ticks(panel.height, LABEL_SPACING);
     let lines = |named: bool, length: f64| -> Vec<[f64; 4]> {
         ticks
             .iter()
@@ -206,7 +208,8 @@ pub(crate) fn color_bar(canvas: &mut Canvas, x: f64, panel: Rect) -> Result<(), 
     canvas.outline(bar, INK, 1.0);
     let range = f64::from(RANGE_DB);
     let axis = Axis::linear(-range, 0.0);
-    let ticks = axis.linear_ticks((panel.height / 40.0).clamp(2.0, 4.0) as usize);
+    // Steps of 20 dB, of 40 where a short bar has no room for them.
+    let ticks = axis.linear_ticks_every(if panel.height < 100.0 { 40.0 } else { 20.0 });
     let mut lines = Vec::new();
     for tick in &ticks {
         let y = bar.bottom() - tick.at * bar.height;

@@ -191,26 +191,18 @@ pub(crate) fn reduce_activations(
     reduce_templates(activations.reversed_axes(), frames).reversed_axes()
 }
 
-/// The least and the greatest value under each of `pixels` pixels; cells lie at `edges` as for
-/// [`Coverage::new`].
-pub(crate) fn envelope<'a>(
-    values: impl IntoIterator<Item = &'a f32>,
-    pixels: usize,
-    edge: impl Fn(usize) -> f64,
-) -> Vec<(f32, f32)> {
-    let mut found = vec![(f32::INFINITY, f32::NEG_INFINITY); pixels];
-    for (index, value) in values.into_iter().enumerate() {
-        let low = (edge(index).max(0.0) * pixels as f64).floor() as usize;
-        let high = (edge(index + 1).min(1.0) * pixels as f64).ceil().max(0.0) as usize;
-        for (least, greatest) in found.iter_mut().take(high).skip(low) {
-            *least = least.min(*value);
-            *greatest = greatest.max(*value);
-        }
-    }
-    found
-        .into_iter()
-        .map(|pair| if pair.0 <= pair.1 { pair } else { (0.0, 0.0) })
-        .collect()
+/// The least and the greatest value under each of `pixels` pixels that cover all values evenly.
+pub(crate) fn envelope(values: ArrayView1<'_, f32>, pixels: usize) -> Vec<(f32, f32)> {
+    let len = values.len();
+    let under = |pixel: usize| {
+        let (low, high) = (pixel * len / pixels, ((pixel + 1) * len).div_ceil(pixels));
+        let part = values.slice(ndarray::s![low..high]);
+        (
+            part.fold(f32::INFINITY, |a, b| a.min(*b)),
+            part.fold(f32::NEG_INFINITY, |a, b| a.max(*b)),
+        )
+    };
+    (0..pixels).map(under).collect()
 }
 
 /// Refuse anything but finite values of at least zero.
@@ -329,9 +321,9 @@ mod tests {
 
     #[test]
     fn a_single_hit_keeps_its_height_in_an_envelope() {
-        let mut values = vec![0.0_f32; 1000];
+        let mut values = ndarray::Array1::<f32>::zeros(1000);
         values[501] = 0.75;
-        let envelope = envelope(&values, 10, |edge| edge as f64 / 1000.0);
+        let envelope = envelope(values.view(), 10);
         assert_eq!(envelope[5], (0.0, 0.75));
         assert!(
             envelope
@@ -339,6 +331,12 @@ mod tests {
                 .enumerate()
                 .all(|(i, pair)| i == 5 || *pair == (0.0, 0.0))
         );
+    }
+
+    #[test]
+    fn an_envelope_of_few_values_repeats_them() {
+        let pairs = envelope(array![1.0, -2.0].view(), 4);
+        assert_eq!(pairs, [(1.0, 1.0), (1.0, 1.0), (-2.0, -2.0), (-2.0, -2.0)]);
     }
 
     #[test]

@@ -216,7 +216,7 @@ mod tests {
         let fonts = Fonts::new();
         for weight in [Weight::Regular, Weight::SemiBold] {
             let charmap = fonts.face(weight).font.charmap();
-            for character in "0123456789−≈·…–%(),.:kHzdBVWsÄéßøžőΛя".chars() {
+            for character in "0123456789−·…–%(),.:kHzdBVWsÄéßøžőΛя".chars() {
                 assert!(
                     charmap.map(character).is_some(),
                     "{character} in {weight:?}"

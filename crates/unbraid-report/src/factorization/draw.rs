@@ -89,7 +89,7 @@ fn draw_spectrograms(canvas: &mut Canvas, drawing: &Drawing<'_, '_>) -> Result<(
             layout.spectrogram,
             spectrogram,
             "Spectrogram V",
-            "magnitude below its peak",
+            "magnitude in dB below its peak",
             false,
         ),
         (
@@ -172,7 +172,7 @@ fn draw_templates(
     }
     template_key(
         canvas,
-        Rect::new(panel.x, panel.bottom() + 30.0, 74.0, 10.0),
+        Rect::new(panel.x, panel.bottom() + 30.0, 54.0, 10.0),
     )
 }
 
@@ -228,17 +228,14 @@ fn draw_activations(canvas: &mut Canvas, drawing: &Drawing<'_, '_>, owners: &[Op
         .collect();
     canvas.lines(&rules, FAINT, 0.8);
 
-    let frames = picture.activations.ncols();
     let shares = shares(picture);
     let largest = shares.iter().copied().fold(0.0, f64::max);
-    let size = LABEL.size.min(row + 1.5);
+    let size = LABEL.size.min(row + 0.5);
     for (component, owner) in owners.iter().enumerate() {
         let base = panel.y + (component as f64 + 1.0) * row;
         let color = color_of(*owner);
         let columns = panel.width.round() as usize;
-        let curve = raster::envelope(picture.activations.row(component), columns, |edge| {
-            edge as f64 / frames as f64
-        });
+        let curve = raster::envelope(picture.activations.row(component), columns);
         let heights: Vec<f32> = curve.into_iter().map(|(_, greatest)| greatest).collect();
         let step = panel.width / columns as f64;
         if let Some(data) = steps(&heights, panel.x, base, step, 0.92 * row) {

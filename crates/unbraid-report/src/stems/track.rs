@@ -47,10 +47,9 @@ impl Track {
     /// [`Error::Encode`] if a transform fails, which checked samples rule out.
     pub(super) fn new(samples: ArrayView2<'_, f32>, grid: &Grid) -> Result<Self, Error> {
         let columns = frame::pixels(grid.width);
-        let len = samples.ncols() as f64;
         let mut merged = vec![(f32::INFINITY, f32::NEG_INFINITY); columns];
         for channel in samples.rows() {
-            let own = envelope(channel, columns, |edge| edge as f64 / len);
+            let own = envelope(channel, columns);
             for (all, own) in merged.iter_mut().zip(own) {
                 *all = (all.0.min(own.0), all.1.max(own.1));
             }
@@ -104,16 +103,25 @@ fn magnitudes(
         magnitude.fill(0.0);
         for channel in samples.rows() {
             // Centred on its time; silence before the start and after the end.
-            for (n, (value, weight)) in windowed.iter_mut().zip(&window).enumerate() {
-                let at = (frame * hop_len + n).checked_sub(fft_len / 2);
-                *value = weight * at.and_then(|at| channel.get(at)).copied().unwrap_or(0.0);
+            let start = (frame * hop_len).saturating_sub(fft_len / 2);
+            let end = (frame * hop_len + fft_len / 2).min(len);
+            let before = (fft_len / 2).saturating_sub(frame * hop_len);
+            windowed.fill(0.0);
+            let part = channel.slice(ndarray::s![start..end.max(start)]);
+            for ((value, weight), sample) in windowed[before..]
+                .iter_mut()
+                .zip(&window[before..])
+                .zip(part)
+            {
+                *value = weight * sample;
             }
             fft.process_with_scratch(&mut windowed, &mut spectrum, &mut scratch)
                 .map_err(|error| Error::Encode {
                     reason: error.to_string(),
                 })?;
             for (sum, bin) in magnitude.iter_mut().zip(&spectrum) {
-                *sum += bin.norm() / channels as f32;
+                // Not `norm`: `hypot` guards against overflow that samples cannot reach, slowly.
+                *sum += bin.norm_sqr().sqrt() / channels as f32;
             }
         }
         pixels.add_frame(frame, magnitude.view());
