@@ -127,15 +127,15 @@ pub fn factorization_svg(picture: &FactorizationPicture<'_>) -> Result<String, E
 
     let spectrogram = raster::area_mean(
         "the spectrogram",
-        picture.spectrogram,
+        &picture.spectrogram,
         &bin_coverage,
         &frame_coverage,
     )?;
-    let templates = raster::reduce_templates(picture.templates, &bin_coverage);
+    let templates = raster::reduce_templates(&picture.templates, &bin_coverage);
     let model = match picture.model {
-        Some(model) => raster::area_mean("the model", model, &bin_coverage, &frame_coverage)?,
+        Some(model) => raster::area_mean("the model", &model, &bin_coverage, &frame_coverage)?,
         None => templates.dot(&raster::reduce_activations(
-            picture.activations,
+            &picture.activations,
             &frame_coverage,
         )),
     };
@@ -202,8 +202,8 @@ fn check(picture: &FactorizationPicture<'_>) -> Result<(), Error> {
         }
     }
     // The spectrogram and the model are checked while they are read, once.
-    raster::check("the templates", *templates)?;
-    raster::check("the activations", *activations)?;
+    raster::check("the templates", templates)?;
+    raster::check("the activations", activations)?;
 
     let mut owner = vec![None; components];
     for source in picture.sources {
@@ -217,7 +217,7 @@ fn check(picture: &FactorizationPicture<'_>) -> Result<(), Error> {
                         format!("a component below {components}"),
                     ));
                 }
-                Some(Some(_)) => return Err(config("sources", given(), "in one source only")),
+                Some(Some(())) => return Err(config("sources", given(), "in one source only")),
                 Some(free) => *free = Some(()),
             }
         }

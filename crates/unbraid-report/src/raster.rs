@@ -34,9 +34,9 @@ impl Coverage {
         for high in edges {
             let (first, last) = (low.floor() as usize, high.ceil() as usize);
             let mut weights = Vec::new();
-            for pixel in first..last.min(pixels) {
+            for (pixel, covered) in covered.iter_mut().enumerate().take(last).skip(first) {
                 let weight = (high.min(pixel as f64 + 1.0) - low.max(pixel as f64)).max(0.0);
-                covered[pixel] += weight;
+                *covered += weight;
                 weights.push(weight as f32);
             }
             cells.push((first, weights));
@@ -91,7 +91,7 @@ impl<'a> AreaMean<'a> {
     }
 
     /// Add all frames of a bin.
-    pub(crate) fn add_bin(&mut self, bin: usize, values: ArrayView1<'_, f32>) {
+    pub(crate) fn add_bin(&mut self, bin: usize, values: &ArrayView1<'_, f32>) {
         let line = &mut self.line[..self.frames.pixels];
         let (first, weights) = &self.bins.cells[bin];
         if weights.is_empty() {
@@ -107,7 +107,7 @@ impl<'a> AreaMean<'a> {
     }
 
     /// Add all bins of a frame.
-    pub(crate) fn add_frame(&mut self, frame: usize, values: ArrayView1<'_, f32>) {
+    pub(crate) fn add_frame(&mut self, frame: usize, values: &ArrayView1<'_, f32>) {
         let line = &mut self.line[..self.bins.pixels];
         let (first, weights) = &self.frames.cells[frame];
         if weights.is_empty() {
@@ -141,7 +141,7 @@ impl<'a> AreaMean<'a> {
 /// [`unbraid::Error::NotNonNegative`], naming `what`.
 pub(crate) fn area_mean(
     what: &'static str,
-    spectrogram: ArrayView2<'_, f32>,
+    spectrogram: &ArrayView2<'_, f32>,
     bins: &Coverage,
     frames: &Coverage,
 ) -> Result<Array2<f32>, Error> {
@@ -152,7 +152,7 @@ pub(crate) fn area_mean(
         .axis_iter(Axis(usize::from(!by_bins)))
         .enumerate()
     {
-        check_line(what, line, |at| {
+        check_line(what, &line, |at| {
             if by_bins {
                 vec![index, at]
             } else {
@@ -160,16 +160,16 @@ pub(crate) fn area_mean(
             }
         })?;
         if by_bins {
-            pixels.add_bin(index, line)
+            pixels.add_bin(index, &line);
         } else {
-            pixels.add_frame(index, line)
+            pixels.add_frame(index, &line);
         }
     }
     Ok(pixels.into_pixels())
 }
 
 /// The mean over the pixels' bins of every column of `templates`: `(pixels, components)`.
-pub(crate) fn reduce_templates(templates: ArrayView2<'_, f32>, bins: &Coverage) -> Array2<f32> {
+pub(crate) fn reduce_templates(templates: &ArrayView2<'_, f32>, bins: &Coverage) -> Array2<f32> {
     let mut reduced = Array2::zeros((bins.pixels, templates.ncols()));
     let mut line = vec![0.0; bins.pixels];
     for (template, mut column) in templates.columns().into_iter().zip(reduced.columns_mut()) {
@@ -185,14 +185,14 @@ pub(crate) fn reduce_templates(templates: ArrayView2<'_, f32>, bins: &Coverage) 
 
 /// The mean over the pixels' frames of every row of `activations`: `(components, pixels)`.
 pub(crate) fn reduce_activations(
-    activations: ArrayView2<'_, f32>,
+    activations: &ArrayView2<'_, f32>,
     frames: &Coverage,
 ) -> Array2<f32> {
-    reduce_templates(activations.reversed_axes(), frames).reversed_axes()
+    reduce_templates(&activations.t(), frames).reversed_axes()
 }
 
 /// The least and the greatest value under each of `pixels` pixels that cover all values evenly.
-pub(crate) fn envelope(values: ArrayView1<'_, f32>, pixels: usize) -> Vec<(f32, f32)> {
+pub(crate) fn envelope(values: &ArrayView1<'_, f32>, pixels: usize) -> Vec<(f32, f32)> {
     let len = values.len();
     let under = |pixel: usize| {
         let (low, high) = (pixel * len / pixels, ((pixel + 1) * len).div_ceil(pixels));
@@ -210,16 +210,16 @@ pub(crate) fn envelope(values: ArrayView1<'_, f32>, pixels: usize) -> Vec<(f32, 
 /// # Errors
 ///
 /// [`unbraid::Error::NotNonNegative`], naming `what`.
-pub(crate) fn check(what: &'static str, values: ArrayView2<'_, f32>) -> Result<(), Error> {
+pub(crate) fn check(what: &'static str, values: &ArrayView2<'_, f32>) -> Result<(), Error> {
     for (index, line) in values.rows().into_iter().enumerate() {
-        check_line(what, line, |at| vec![index, at])?;
+        check_line(what, &line, |at| vec![index, at])?;
     }
     Ok(())
 }
 
 fn check_line(
     what: &'static str,
-    line: ArrayView1<'_, f32>,
+    line: &ArrayView1<'_, f32>,
     at: impl Fn(usize) -> Vec<usize>,
 ) -> Result<(), Error> {
     let legal = |value: &f32| *value >= 0.0 && value.is_finite();
@@ -265,12 +265,12 @@ mod tests {
     #[test]
     fn a_pixel_is_the_mean_over_the_area_it_covers() {
         let values = array![[1.0, 3.0, 0.0, 0.0], [5.0, 7.0, 0.0, 12.0]];
-        let pixels = area_mean("v", values.view(), &even(2, 1), &even(4, 2)).unwrap();
+        let pixels = area_mean("v", &values.view(), &even(2, 1), &even(4, 2)).unwrap();
         assert_close(&pixels, &array![[4.0, 3.0]]);
         // Three cells on two pixels: the middle one is shared.
         let pixels = area_mean(
             "v",
-            array![[2.0, 4.0, 8.0]].view(),
+            &array![[2.0, 4.0, 8.0]].view(),
             &even(1, 1),
             &even(3, 2),
         )
@@ -283,7 +283,7 @@ mod tests {
 
     #[test]
     fn few_cells_are_drawn_as_boxes() {
-        let pixels = area_mean("v", array![[1.0, 2.0]].view(), &even(1, 2), &even(2, 4)).unwrap();
+        let pixels = area_mean("v", &array![[1.0, 2.0]].view(), &even(1, 2), &even(2, 4)).unwrap();
         assert_close(&pixels, &array![[1.0, 1.0, 2.0, 2.0], [1.0, 1.0, 2.0, 2.0]]);
     }
 
@@ -292,7 +292,7 @@ mod tests {
         let rows = Array2::from_shape_fn((5, 7), |(f, t)| (f * 7 + t) as f32);
         let mut columns = Array2::zeros((5, 7).f());
         columns.assign(&rows);
-        let of = |v: &Array2<f32>| area_mean("v", v.view(), &even(5, 3), &even(7, 4)).unwrap();
+        let of = |v: &Array2<f32>| area_mean("v", &v.view(), &even(5, 3), &even(7, 4)).unwrap();
         assert_close(&of(&rows), &of(&columns));
     }
 
@@ -301,8 +301,9 @@ mod tests {
         let w = Array2::from_shape_fn((9, 2), |(f, k)| (f * (k + 1)) as f32);
         let h = Array2::from_shape_fn((2, 11), |(k, t)| ((t * 3 + k) % 5) as f32);
         let (bins, frames) = (even(9, 4), even(11, 3));
-        let product = area_mean("v", w.dot(&h).view(), &bins, &frames).unwrap();
-        let reduced = reduce_templates(w.view(), &bins).dot(&reduce_activations(h.view(), &frames));
+        let product = area_mean("v", &w.dot(&h).view(), &bins, &frames).unwrap();
+        let reduced =
+            reduce_templates(&w.view(), &bins).dot(&reduce_activations(&h.view(), &frames));
         assert_close(&reduced, &product);
     }
 
@@ -311,7 +312,7 @@ mod tests {
         let coverage = Coverage::new(2, [-1.0, 0.0, 0.5, 1.0, 2.0]);
         let pixels = area_mean(
             "v",
-            array![[9.0, 1.0, 2.0, 9.0]].view(),
+            &array![[9.0, 1.0, 2.0, 9.0]].view(),
             &even(1, 1),
             &coverage,
         )
@@ -323,7 +324,7 @@ mod tests {
     fn a_single_hit_keeps_its_height_in_an_envelope() {
         let mut values = ndarray::Array1::<f32>::zeros(1000);
         values[501] = 0.75;
-        let envelope = envelope(values.view(), 10);
+        let envelope = envelope(&values.view(), 10);
         assert_eq!(envelope[5], (0.0, 0.75));
         assert!(
             envelope
@@ -335,7 +336,7 @@ mod tests {
 
     #[test]
     fn an_envelope_of_few_values_repeats_them() {
-        let pairs = envelope(array![1.0, -2.0].view(), 4);
+        let pairs = envelope(&array![1.0, -2.0].view(), 4);
         assert_eq!(pairs, [(1.0, 1.0), (1.0, 1.0), (-2.0, -2.0), (-2.0, -2.0)]);
     }
 
@@ -344,10 +345,10 @@ mod tests {
         for value in [f32::NAN, f32::INFINITY, -1.0] {
             let mut values = Array2::zeros((3, 4));
             values[[2, 1]] = value;
-            let error = area_mean("v", values.view(), &even(3, 2), &even(4, 2)).unwrap_err();
+            let error = area_mean("v", &values.view(), &even(3, 2), &even(4, 2)).unwrap_err();
             let text = error.to_string();
             assert!(text.contains("[2, 1]"), "{text}");
-            assert_eq!(check("v", values.view()).unwrap_err().to_string(), text);
+            assert_eq!(check("v", &values.view()).unwrap_err().to_string(), text);
         }
     }
 }

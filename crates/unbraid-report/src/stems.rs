@@ -115,7 +115,7 @@ pub fn stems_svg(picture: &StemsPicture<'_>) -> Result<String, Error> {
     };
     let tracks: Vec<Track> = named
         .iter()
-        .map(|(_, _, samples)| Track::new(*samples, &grid))
+        .map(|(_, _, samples)| Track::new(samples, &grid))
         .collect::<Result<_, _>>()?;
     let loudest = tracks
         .iter()

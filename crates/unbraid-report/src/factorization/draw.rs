@@ -18,6 +18,8 @@ use crate::raster;
 const TEMPLATE_RANGE_DB: f32 = 60.0;
 /// Steps of a template's colours: with seven sources and grey, a palette of 248.
 const TEMPLATE_LEVELS: usize = 31;
+/// From a colour to its name in the legend.
+const INDENT: f64 = 21.0;
 /// Between two lines of the legend.
 const LINE: f64 = 18.0;
 
@@ -235,7 +237,7 @@ fn draw_activations(canvas: &mut Canvas, drawing: &Drawing<'_, '_>, owners: &[Op
         let base = panel.y + (component as f64 + 1.0) * row;
         let color = color_of(*owner);
         let columns = panel.width.round() as usize;
-        let curve = raster::envelope(picture.activations.row(component), columns);
+        let curve = raster::envelope(&picture.activations.row(component), columns);
         let heights: Vec<f32> = curve.into_iter().map(|(_, greatest)| greatest).collect();
         let step = panel.width / columns as f64;
         if let Some(data) = steps(&heights, panel.x, base, step, 0.92 * row) {
@@ -323,14 +325,15 @@ fn steps(values: &[f32], x: f64, base: f64, step: f64, height: f64) -> Option<St
     if peak <= 0.0 {
         return None;
     }
-    let tops: Vec<f64> = values
+    // In tenths of a unit: what can be seen, and equal steps compare as equal.
+    let tops: Vec<i64> = values
         .iter()
-        .map(|value| (10.0 * height * f64::from(value / peak)).round() / 10.0)
+        .map(|value| (10.0 * height * f64::from(value / peak)).round() as i64)
         .collect();
     let mut data = format!("M{} {}", number(x), number(base));
     for (index, top) in tops.iter().enumerate() {
         if index == 0 || tops[index - 1] != *top {
-            let _ = write!(data, "V{}", number(base - top));
+            let _ = write!(data, "V{}", number(base - *top as f64 / 10.0));
         }
         if tops.get(index + 1) != Some(top) {
             let _ = write!(data, "H{}", number(x + (index as f64 + 1.0) * step));
@@ -362,7 +365,6 @@ fn draw_legend(
     if !free.is_empty() {
         entries.push(("no source", None, free));
     }
-    const INDENT: f64 = 21.0;
     let room = place.width - INDENT;
     let mut y = place.y + LINE;
     canvas.text(place.x, y, "Sources", HEADING);

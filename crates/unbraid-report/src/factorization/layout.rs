@@ -96,7 +96,7 @@ mod tests {
                 (templates.y, templates.height),
                 (spectrogram.y, spectrogram.height)
             );
-            assert_eq!(model.height, spectrogram.height);
+            assert!((model.height - spectrogram.height).abs() < 1e-9);
             assert!(templates.right() + 40.0 < spectrogram.x);
             assert!(spectrogram.bottom() < activations.y && activations.bottom() < model.y);
             assert!(legend.y > templates.bottom() && legend.bottom() <= layout.height);

@@ -45,11 +45,11 @@ impl Track {
     /// # Errors
     ///
     /// [`Error::Encode`] if a transform fails, which checked samples rule out.
-    pub(super) fn new(samples: ArrayView2<'_, f32>, grid: &Grid) -> Result<Self, Error> {
+    pub(super) fn new(samples: &ArrayView2<'_, f32>, grid: &Grid) -> Result<Self, Error> {
         let columns = frame::pixels(grid.width);
         let mut merged = vec![(f32::INFINITY, f32::NEG_INFINITY); columns];
         for channel in samples.rows() {
-            let own = envelope(channel, columns);
+            let own = envelope(&channel, columns);
             for (all, own) in merged.iter_mut().zip(own) {
                 *all = (all.0.min(own.0), all.1.max(own.1));
             }
@@ -68,7 +68,7 @@ impl Track {
 
 /// The spectrogram on the pixels of its panel, one frame in memory at a time.
 fn magnitudes(
-    samples: ArrayView2<'_, f32>,
+    samples: &ArrayView2<'_, f32>,
     grid: &Grid,
     columns: usize,
 ) -> Result<Array2<f32>, Error> {
@@ -124,7 +124,7 @@ fn magnitudes(
                 *sum += bin.norm_sqr().sqrt() / channels as f32;
             }
         }
-        pixels.add_frame(frame, magnitude.view());
+        pixels.add_frame(frame, &magnitude.view());
     }
     Ok(pixels.into_pixels())
 }
@@ -168,7 +168,7 @@ mod tests {
             let angle = std::f32::consts::TAU * hz * n as f32 / rate as f32;
             if n >= 8_000 { 0.5 * angle.sin() } else { 0.0 }
         });
-        let track = Track::new(samples.view(), &grid).unwrap();
+        let track = Track::new(&samples.view(), &grid).unwrap();
         let (rows, columns) = track.magnitudes.dim();
         let column = track.magnitudes.column(columns * 3 / 4);
         let loudest = (0..rows)
@@ -188,7 +188,7 @@ mod tests {
         let samples = Array2::from_shape_fn((2, 4_000), |(channel, n)| {
             (n as f32 * 0.5).sin() * if channel == 0 { 1.0 } else { -1.0 }
         });
-        let track = Track::new(samples.view(), &grid(8_000)).unwrap();
+        let track = Track::new(&samples.view(), &grid(8_000)).unwrap();
         assert!(track.magnitude_peak > 1.0);
     }
 }

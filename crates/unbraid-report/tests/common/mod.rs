@@ -1,10 +1,5 @@
 //! Factorisations and recordings made in code, whose parts are known.
 
-#![expect(
-    dead_code,
-    reason = "every test binary uses its own part of this module"
-)]
-
 use ndarray::{Array1, Array2};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
