@@ -59,7 +59,7 @@ fn factorization(
         templates: known.templates.view(),
         activations: known.activations.view(),
         sample_rate: common::SAMPLE_RATE,
-        fft_len,
+        fft_len: known.fft_len,
         hop_len: common::HOP_LEN,
         sources: &sources,
     };

@@ -86,17 +86,24 @@ fn assert_sound(svg: &str, images: usize) {
             .iter()
             .all(|href| href.starts_with("data:image/png;base64,"))
     );
-    assert!(
-        !svg.contains("NaN") && !svg.contains("inf"),
-        "a coordinate left the finite numbers"
-    );
+    let coordinates = document
+        .descendants()
+        .flat_map(|node| node.attributes())
+        .filter(|attribute| !matches!(attribute.name(), "href" | "aria-label"));
+    for attribute in coordinates {
+        let (name, value) = (attribute.name(), attribute.value());
+        let finite = !value.contains("NaN") && !value.contains("inf");
+        assert!(finite, "{name}=\"{value}\" left the finite numbers");
+    }
     assert_eq!(
         named("text").count(),
         0,
         "text must not depend on the viewer's fonts"
     );
     let bitmap = png(svg, 1600).expect("the picture renders");
-    let width = u32::from_be_bytes(bitmap[16..20].try_into().unwrap());
+    let width = bitmap[16..20]
+        .iter()
+        .fold(0, |width, byte| width << 8 | u32::from(*byte));
     assert_eq!(width, 1600);
 }
 
@@ -222,7 +229,7 @@ fn a_long_noisy_recording_stays_small() {
 }
 
 #[test]
-fn the_same_input_gives_the_same_bytes_in_any_memory_order() {
+fn the_same_input_gives_the_same_bytes() {
     let known = known(8, 100, 1024);
     let first = factorization_svg(&picture(&known, &sources(&known))).unwrap();
     let again = factorization_svg(&picture(&known, &sources(&known))).unwrap();

@@ -92,7 +92,7 @@ pub(crate) fn recording(secs: f32) -> (Array2<f32>, Array2<f32>, Array2<f32>) {
     let clicks = Array2::from_shape_fn((2, len), |(channel, n)| {
         let beat = time(n) / 0.25;
         let since = (beat % 1.0) * 0.25;
-        let kick = beat as usize % 2 == 0;
+        let kick = (beat as usize).is_multiple_of(2);
         let sound = if kick {
             (std::f32::consts::TAU * 60.0 * since).sin() * (-since * 18.0).exp()
                 + noise[n] * (-since * 300.0).exp() * 0.3
