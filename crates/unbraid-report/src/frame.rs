@@ -170,7 +170,7 @@ pub(crate) fn time_axis(canvas: &mut Canvas, panel: Rect, axis: &Axis, labelled:
         canvas.text(
             x,
             panel.bottom() + 20.0,
-            &tick.label,
+            &minus(&tick.label),
             Style {
                 anchor: Anchor::Middle,
                 ..LABEL
