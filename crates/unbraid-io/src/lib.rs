@@ -1,1 +1,17 @@
-//! Placeholder.
+//! Files come in as values of the library, and values go out as files: every reader and writer.
+//!
+//! | module | reads and writes |
+//! |---|---|
+//! | [`audio`] | WAV and FLAC: recordings in, stems out |
+//! | [`atomic`] | output that appears whole under its final name, or not at all |
+//! | [`project`] | the project folder: `unbraid.json`, the fit as `.safetensors` and `.npz` |
+//!
+//! Everything read is untrusted: lengths are checked against what is there, and what cannot be
+//! used is refused with the file, the reason and the remedy ([`Error::hint`]).
+
+pub mod atomic;
+pub mod audio;
+pub mod error;
+pub mod project;
+
+pub use error::Error;

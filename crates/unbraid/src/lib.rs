@@ -11,14 +11,18 @@
 //!
 //! is one module. A module uses only those to its left (and [`error`], [`observe`]).
 
+pub mod analysis;
 pub mod audio;
 pub mod divergence;
 pub mod error;
+pub mod factorize;
 pub mod fit;
+pub mod group;
 pub mod mask;
 pub mod model;
 pub mod observe;
 pub mod recipe;
+pub mod separate;
 
 pub mod spectrogram;
 pub mod stems;
@@ -29,6 +33,7 @@ pub mod window;
 
 pub use audio::Audio;
 pub use error::Error;
+pub use separate::{SeparateConfig, Separation, separate};
 pub use spectrogram::Spectrogram;
 pub use stft::{Stft, StftConfig};
 pub use window::Window;

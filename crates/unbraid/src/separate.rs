@@ -1,26 +1,77 @@
-//! A recording comes in; what explains it, and the stems, go out: the whole chain in one place.
+//! A recording comes in; its stems go out: the whole chain in one place.
 
 use serde::{Deserialize, Serialize};
 
-use crate::fit::Fit;
+use crate::factorize::{Factorization, FactorizeConfig, factorize};
+use crate::group::{Grouping, Overrides, Source};
 use crate::observe::Observer;
-use crate::recipe::{BlindConfig, blind};
-use crate::spectrogram::{Channels, Quantity, Spectrogram};
-use crate::stems::{Explanation, StemBlocks, StemsConfig};
-use crate::{Audio, Error, Stft, StftConfig};
+use crate::stems::{StemBlocks, StemsConfig};
+use crate::{Audio, Error};
 
 /// Settings of the whole chain.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub struct SeparatorConfig {
-    /// The transform; without it, [`StftConfig::for_sample_rate`].
-    pub stft: Option<StftConfig>,
-    /// What V is.
-    pub quantity: Quantity,
-    /// How channels become V.
-    pub channels: Channels,
-    /// The components and their fit.
-    pub blind: BlindConfig,
-    /// Masks and stems.
+pub struct SeparateConfig {
+    /// Audio → spectrum → spectrogram → model → fit.
+    pub factorize: FactorizeConfig,
+    /// The sources to find.
+    pub sources: Vec<Source>,
+    /// What a person decided.
+    pub overrides: Overrides,
+    /// Masks → stems.
     pub stems: StemsConfig,
+}
+
+/// What explains a recording, and which of it belongs to which source.
+#[derive(Debug, Clone)]
+pub struct Separation {
+    /// The components.
+    pub factorization: Factorization,
+    /// Their sources, with the reasons.
+    pub grouping: Grouping,
+    config: StemsConfig,
+}
+
+/// Take a recording apart.
+///
+/// # Errors
+///
+/// - [`Error::Config`] for a setting that is not allowed.
+/// - [`Error::Cancelled`] if the observer says so.
+///
+/// # Examples
+///
+/// ```
+/// use unbraid::group::parse_sources;
+/// use unbraid::testsignals::{drums_and_guitar, mix};
+/// use unbraid::{SeparateConfig, separate};
+///
+/// let (drums, guitar) = drums_and_guitar(2.0, 8000);
+/// let mixture = mix(&[&drums, &guitar]);
+/// let config = SeparateConfig { sources: parse_sources("drums,guitar", &[])?, ..Default::default() };
+/// let separation = separate(&mixture, &config, &mut ())?;
+/// let stems = separation.stems(&mixture)?.collect_audio()?;
+/// assert_eq!(stems.len(), 2);
+/// # Ok::<(), unbraid::Error>(())
+/// ```
+pub fn separate(
+    audio: &Audio,
+    config: &SeparateConfig,
+    observer: &mut dyn Observer,
+) -> Result<Separation, Error> {
+    let factorization = factorize(audio, &config.factorize, observer)?;
+    let grouping = factorization.group(&config.sources, &config.overrides)?;
+    Ok(Separation { factorization, grouping, config: config.stems })
+}
+
+impl Separation {
+    /// The stems, block by block, in the order of [`Grouping::sources`]; with
+    /// [`StemsConfig::residual`], the residual last.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Shape`] if this is not the recording that was separated.
+    pub fn stems<'a>(&'a self, audio: &'a Audio) -> Result<StemBlocks<'a>, Error> {
+        self.factorization.stems(audio, self.grouping.members(), self.config)
+    }
 }

@@ -55,18 +55,20 @@ const BLOCK_FRAMES: usize = 128;
 /// # Examples
 ///
 /// ```
-/// use ndarray::Array2;
-/// use unbraid::{Audio, Separator, SeparatorConfig};
+/// use unbraid::factorize::{FactorizeConfig, factorize};
+/// use unbraid::stems::StemsConfig;
+/// use unbraid::testsignals::{drums_and_guitar, mix};
 ///
-/// let samples = Array2::from_shape_fn((1, 8000), |(_, n)| (n as f32 * 0.3).sin() * 0.5);
-/// let audio = Audio::new(samples, 8000)?;
-/// let separation = Separator::new(SeparatorConfig { components: 2, ..Default::default() })?
-///     .separate(&audio, &mut ())?;
+/// let (drums, guitar) = drums_and_guitar(1.0, 8000);
+/// let mixture = mix(&[&drums, &guitar]);
+/// let mut config = FactorizeConfig::default();
+/// config.blind.components = 4;
+/// let factorization = factorize(&mixture, &config, &mut ())?;
 /// let mut sum = Vec::new();
-/// for block in separation.stems(&audio)? {
+/// for block in factorization.stems(&mixture, vec![vec![0, 3], vec![1, 2]], StemsConfig::default())? {
 ///     sum.extend(block.sum_axis(ndarray::Axis(0)).row(0).iter().copied());
 /// }
-/// assert!(sum.iter().zip(audio.channel(0)).all(|(a, b)| (a - b).abs() < 1e-6));
+/// assert!(sum.iter().zip(mixture.channel(0)).all(|(a, b)| (a - b).abs() < 1e-6));
 /// # Ok::<(), unbraid::Error>(())
 /// ```
 #[derive(Debug)]

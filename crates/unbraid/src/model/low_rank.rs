@@ -191,6 +191,23 @@ impl LowRank {
         self
     }
 
+    /// Set the roles and penalties of every component.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Shape`] if there are not as many as components.
+    pub fn with_columns(mut self, columns: &[Column]) -> Result<Self, Error> {
+        if columns.len() != self.components() {
+            return Err(Error::Shape {
+                what: "the list of columns",
+                expected: vec![self.components()],
+                actual: vec![columns.len()],
+            });
+        }
+        self.columns = columns.to_vec();
+        Ok(self)
+    }
+
     /// Start from given pan gains, `(components, channels)`.
     ///
     /// # Errors

@@ -1,0 +1,20 @@
+//! Audio files come in as recordings; stems go out as audio files.
+
+mod read;
+mod write;
+
+pub use read::{Probe, Recording, Span, probe, read_audio, read_bytes};
+pub use write::{AudioWriter, OutputFormat, StemSet, file_len_bytes};
+
+use serde::{Deserialize, Serialize};
+
+/// What a file said of itself.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SourceFormat {
+    /// The container's short name, such as `wave` or `flac`.
+    pub container: String,
+    /// The codec's short name, such as `pcm_s16le`.
+    pub codec: String,
+    /// Bits of a sample, where samples have a fixed width.
+    pub bits_per_sample: Option<u32>,
+}

@@ -1,0 +1,162 @@
+//! What can go wrong with a file, named by what the user must change.
+
+use std::path::{Path, PathBuf};
+
+/// Every error of this crate. The file's path comes last in each message.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The file could not be opened or read.
+    #[error("cannot read: {source}: {}", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// The file or folder could not be written.
+    #[error("cannot write: {source}: {}", path.display())]
+    Write {
+        /// The file or folder.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// Output is there already.
+    #[error("there already: {}", path.display())]
+    Exists {
+        /// The file or folder.
+        path: PathBuf,
+    },
+    /// The file holds nothing.
+    #[error("the file is empty: {}", path.display())]
+    Empty {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The file holds no audio that can be read.
+    #[error("not audio that can be read ({reason}): {}", path.display())]
+    NotAudio {
+        /// The file.
+        path: PathBuf,
+        /// What the decoder said.
+        reason: String,
+    },
+    /// The file is audio, but damaged.
+    #[error("damaged audio ({reason}, after {samples} samples): {}", path.display())]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What the decoder said.
+        reason: String,
+        /// Samples per channel decoded before.
+        samples: u64,
+    },
+    /// The file ends before the samples that its header declares.
+    #[error("truncated: {declared} samples declared, {found} there: {}", path.display())]
+    Truncated {
+        /// The file.
+        path: PathBuf,
+        /// Samples per channel that the header declares.
+        declared: u64,
+        /// Samples per channel that are there.
+        found: u64,
+    },
+    /// The file has a header of audio but no sample.
+    #[error("no samples: {}", path.display())]
+    NoSamples {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A sample is NaN or infinite.
+    #[error("channel {channel} holds {value} at sample {sample}: {}", path.display())]
+    NotFinite {
+        /// The file.
+        path: PathBuf,
+        /// The channel, from 0.
+        channel: usize,
+        /// The sample, from 0.
+        sample: usize,
+        /// The value.
+        value: f32,
+    },
+    /// The wanted span lies outside the recording.
+    #[error("the span begins at {start_secs} s, but the recording ends at {len_secs} s: {}", path.display())]
+    Span {
+        /// The file.
+        path: PathBuf,
+        /// Where the span begins.
+        start_secs: f64,
+        /// Where the recording ends.
+        len_secs: f64,
+    },
+    /// The output format cannot hold this audio.
+    #[error("{format} holds {requirement}, not {given}: {}", path.display())]
+    Format {
+        /// The file.
+        path: PathBuf,
+        /// The output format.
+        format: &'static str,
+        /// What it can hold.
+        requirement: String,
+        /// What it was to hold.
+        given: String,
+    },
+    /// A file of a project is missing, damaged, or does not fit the others.
+    #[error("not a usable project ({reason}): {}", path.display())]
+    Project {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        reason: String,
+    },
+    /// The project was written by a later version.
+    #[error("written in project format {found}, but this program knows up to {known}: {}", path.display())]
+    Version {
+        /// The file.
+        path: PathBuf,
+        /// The format version found.
+        found: u32,
+        /// The latest known.
+        known: u32,
+    },
+}
+
+impl Error {
+    /// What the user can do about it.
+    #[must_use]
+    pub fn hint(&self) -> Option<&'static str> {
+        match self {
+            Self::Exists { .. } => Some("pass --overwrite to replace it, or choose another -o"),
+            Self::Empty { .. } | Self::NoSamples { .. } => {
+                Some("check that the recording was saved or copied completely")
+            }
+            Self::NotAudio { .. } => {
+                Some("WAV and FLAC are read, told by their content and not by the file's name")
+            }
+            Self::Damaged { .. } | Self::Truncated { .. } => Some(
+                "copy the file again, or separate the part before the damage with --duration",
+            ),
+            Self::NotFinite { .. } => {
+                Some("export the recording again; no sound has such samples")
+            }
+            Self::Span { .. } => Some("choose a smaller --start"),
+            Self::Format { .. } => Some("choose another --format, or a shorter --duration"),
+            Self::Version { .. } => Some("use a later version of unbraid"),
+            Self::Project { .. } => Some("make it again with `unbraid factorize`"),
+            Self::Read { .. } | Self::Write { .. } => None,
+        }
+    }
+}
+
+/// Attach a path to what the system said.
+pub(crate) fn reading(path: &Path) -> impl FnOnce(std::io::Error) -> Error {
+    let path = path.to_owned();
+    move |source| Error::Read { path, source }
+}
+
+/// Attach a path to what the system said.
+pub(crate) fn writing(path: &Path) -> impl FnOnce(std::io::Error) -> Error {
+    let path = path.to_owned();
+    move |source| Error::Write { path, source }
+}

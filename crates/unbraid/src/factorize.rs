@@ -1,0 +1,143 @@
+//! A recording comes in; the components that explain it go out, not yet grouped.
+
+use serde::{Deserialize, Serialize};
+
+use crate::analysis::hpss;
+use crate::fit::Fit;
+use crate::group::{FactorView, Grouping, Overrides, Source, group, percussive_shares};
+use crate::observe::Observer;
+use crate::recipe::{BlindConfig, blind};
+use crate::spectrogram::{Channels, Quantity, Spectrogram};
+use crate::stems::{Explanation, StemBlocks, StemsConfig};
+use crate::{Audio, Error, Stft, StftConfig};
+
+/// Settings up to the fit.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct FactorizeConfig {
+    /// The transform; without it, [`StftConfig::for_sample_rate`].
+    pub stft: Option<StftConfig>,
+    /// What V is.
+    pub quantity: Quantity,
+    /// How channels become V.
+    pub channels: Channels,
+    /// The components and their fit.
+    pub blind: BlindConfig,
+}
+
+/// A recording's components and everything that is needed to group and render them.
+///
+/// # Examples
+///
+/// ```
+/// use unbraid::factorize::{FactorizeConfig, factorize};
+/// use unbraid::testsignals::{drums_and_guitar, mix};
+///
+/// let (drums, guitar) = drums_and_guitar(1.0, 8000);
+/// let mut config = FactorizeConfig::default();
+/// config.blind.components = 6;
+/// let factorization = factorize(&mix(&[&drums, &guitar]), &config, &mut ())?;
+/// assert_eq!(factorization.fit.model.components(), 6);
+/// # Ok::<(), unbraid::Error>(())
+/// ```
+#[derive(Debug, Clone)]
+pub struct Factorization {
+    /// The transform.
+    pub stft: Stft,
+    /// The sample rate of the recording in Hz.
+    pub sample_rate: u32,
+    /// What the model's values are.
+    pub quantity: Quantity,
+    /// What the model's values must be multiplied by to give the recording's.
+    pub scale: f32,
+    /// The fitted model and its trace.
+    pub fit: Fit,
+    /// How percussive the recording is where each component sounds ([`percussive_shares`]).
+    pub percussive_shares: Vec<f32>,
+}
+
+/// Explain a recording by components.
+///
+/// # Errors
+///
+/// - [`Error::Config`] for a setting that is not allowed.
+/// - [`Error::Cancelled`] if the observer says so.
+pub fn factorize(
+    audio: &Audio,
+    config: &FactorizeConfig,
+    observer: &mut dyn Observer,
+) -> Result<Factorization, Error> {
+    let sample_rate = audio.sample_rate();
+    let stft = Stft::new(config.stft.unwrap_or_else(|| StftConfig::for_sample_rate(sample_rate)))?;
+    let spectrogram = Spectrogram::of(audio, &stft, config.quantity, config.channels, observer)?;
+    let fit = blind(&spectrogram, &config.blind, observer)?;
+    let mut factorization = Factorization {
+        stft,
+        sample_rate,
+        quantity: config.quantity,
+        scale: spectrogram.scale(),
+        fit,
+        percussive_shares: Vec::new(),
+    };
+    factorization.percussive_shares = factorization.measure_percussive_shares(&spectrogram)?;
+    Ok(factorization)
+}
+
+impl Factorization {
+    /// The factors as the grouping sees them.
+    #[must_use]
+    pub fn factors(&self) -> FactorView<'_> {
+        let model = &self.fit.model;
+        let stft = self.stft.config();
+        let shares = &self.percussive_shares;
+        FactorView {
+            templates: model.templates(),
+            activations: model.activations(),
+            gains: (model.channels() > 1).then(|| model.pan_gains()),
+            percussive_shares: (!shares.is_empty()).then_some(shares),
+            sample_rate: self.sample_rate,
+            fft_len: stft.fft_len,
+            hop_len: stft.hop_len,
+        }
+    }
+
+    /// Group the components into sources.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Config`] if an override names a source or component that does not exist.
+    pub fn group(&self, sources: &[Source], overrides: &Overrides) -> Result<Grouping, Error> {
+        group(&self.factors(), sources, overrides)
+    }
+
+    /// Render stems, given the components of each.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`StemBlocks::new`].
+    pub fn stems<'a>(
+        &'a self,
+        audio: &'a Audio,
+        members: Vec<Vec<usize>>,
+        config: StemsConfig,
+    ) -> Result<StemBlocks<'a>, Error> {
+        let explanation =
+            Explanation { model: &self.fit.model, quantity: self.quantity, scale: self.scale };
+        StemBlocks::new(audio, &self.stft, explanation, members, config)
+    }
+
+    fn measure_percussive_shares(&self, spectrogram: &Spectrogram) -> Result<Vec<f32>, Error> {
+        let factors = self.factors();
+        let mean;
+        let values = if spectrogram.channels() == 1 {
+            spectrogram.view().index_axis_move(ndarray::Axis(0), 0)
+        } else {
+            mean = spectrogram.view().sum_axis(ndarray::Axis(0));
+            mean.view()
+        };
+        let settings = hpss::Settings::default();
+        let percussive =
+            hpss::percussive_share(values, factors.bin_hz(), factors.hop_secs(), &settings)?;
+        percussive_shares(&factors, values, percussive.view())
+    }
+}
