@@ -1,0 +1,127 @@
+//! A sequence comes in; its running median goes out.
+
+use ndarray::ArrayView1;
+
+/// The running median of `values`, into `out`.
+///
+/// ```text
+/// out[i] = median of values[i − half ..= i + half]
+/// ```
+///
+/// At the ends the window is cut off, not padded; the median of an even number of values is
+/// the mean of the two in the middle.
+///
+/// # Cost
+///
+/// The window is kept sorted. Each step finds the value that leaves and the place of the one
+/// that enters by bisection, and shifts only what lies between the two: at most `half × 2`
+/// neighbouring floats, which for the windows in use (under a few hundred) is faster than a
+/// pair of heaps.
+///
+/// # Panics
+///
+/// If `out` has another length than `values`. NaN is not expected (debug assertion).
+///
+/// # Examples
+///
+/// ```
+/// use ndarray::array;
+///
+/// let mut median = [0.0; 5];
+/// unbraid::analysis::median::running(array![1.0, 9.0, 2.0, 3.0, 4.0].view(), 1, &mut median);
+/// assert_eq!(median, [5.0, 2.0, 3.0, 3.0, 3.5]);
+/// ```
+pub fn running(values: ArrayView1<'_, f32>, half: usize, out: &mut [f32]) {
+    assert_eq!(
+        values.len(),
+        out.len(),
+        "a running median is as long as its input"
+    );
+    debug_assert!(!values.iter().any(|value| value.is_nan()));
+    let len = values.len();
+    let mut window: Vec<f32> = values.iter().take(half).copied().collect();
+    window.sort_unstable_by(f32::total_cmp);
+    window.reserve(half + 2);
+    for (at, median) in out.iter_mut().enumerate() {
+        let entering = (at + half < len).then(|| values[at + half]);
+        let leaving = (at > half).then(|| values[at - half - 1]);
+        match (leaving, entering) {
+            (Some(old), Some(new)) => exchange(&mut window, old, new),
+            (Some(old), None) => {
+                window.remove(place(&window, old));
+            }
+            (None, Some(new)) => window.insert(place(&window, new), new),
+            (None, None) => {}
+        }
+        let middle = window.len() / 2;
+        *median = if window.len() % 2 == 1 {
+            window[middle]
+        } else {
+            f32::midpoint(window[middle - 1], window[middle])
+        };
+    }
+}
+
+/// The first place in a sorted window that holds at least `value`.
+fn place(window: &[f32], value: f32) -> usize {
+    window.partition_point(|held| held.total_cmp(&value).is_lt())
+}
+
+/// Take `old` out of a sorted window and put `new` in, moving only what lies between.
+fn exchange(window: &mut [f32], old: f32, new: f32) {
+    let from = place(window, old);
+    let to = place(window, new);
+    if to > from {
+        window.copy_within(from + 1..to, from);
+        window[to - 1] = new;
+    } else {
+        window.copy_within(to..from, to + 1);
+        window[to] = new;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ndarray::Array1;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn naive(values: &[f32], half: usize) -> Vec<f32> {
+        (0..values.len())
+            .map(|at| {
+                let mut window =
+                    values[at.saturating_sub(half)..values.len().min(at + half + 1)].to_vec();
+                window.sort_unstable_by(f32::total_cmp);
+                let middle = window.len() / 2;
+                if window.len() % 2 == 1 {
+                    window[middle]
+                } else {
+                    f32::midpoint(window[middle - 1], window[middle])
+                }
+            })
+            .collect()
+    }
+
+    proptest! {
+        #[test]
+        fn it_equals_sorting_every_window(
+            // Few different values, so that ties are frequent.
+            values in prop::collection::vec((0_u8..12).prop_map(f32::from), 0..40),
+            half in 0_usize..50,
+        ) {
+            let mut out = vec![f32::NAN; values.len()];
+            running(Array1::from(values.clone()).view(), half, &mut out);
+            prop_assert_eq!(out, naive(&values, half));
+        }
+    }
+
+    #[test]
+    fn a_single_spike_disappears() {
+        let mut values = Array1::zeros(21);
+        values[10] = 5.0;
+        let mut out = [1.0; 21];
+        running(values.view(), 2, &mut out);
+        assert_eq!(out, [0.0; 21]);
+    }
+}
