@@ -2,6 +2,7 @@
 
 pub mod audio;
 pub mod error;
+pub mod evaluate;
 
 pub use audio::Audio;
 pub use error::Error;
