@@ -56,6 +56,14 @@ pub enum Error {
         /// The length that was given.
         actual: usize,
     },
+    /// A signal that must sound is silent throughout.
+    #[error("{what} {index} is silent (its channels add up to zero in every sample), but every {what} must sound")]
+    Silent {
+        /// The kind of signal: `reference` or `estimate`.
+        what: &'static str,
+        /// Which of them, from 0.
+        index: usize,
+    },
     /// The caller's observer asked to stop.
     #[error("cancelled")]
     Cancelled,

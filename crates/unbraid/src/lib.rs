@@ -15,6 +15,7 @@ pub mod analysis;
 pub mod audio;
 pub mod divergence;
 pub mod error;
+<<<<<<< HEAD
 pub mod factorize;
 pub mod fit;
 pub mod group;
@@ -30,6 +31,9 @@ pub mod stft;
 #[cfg(any(test, feature = "testsignals"))]
 pub mod testsignals;
 pub mod window;
+=======
+pub mod evaluate;
+>>>>>>> evaluate
 
 pub use audio::Audio;
 pub use error::Error;
