@@ -1,1 +1,58 @@
-fn main() {}
+//! A maintainer's command comes in; the test run or the remade demo goes out.
+//!
+//! `cargo xtask help` lists the commands. Nothing here is part of the product.
+
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a command-line tool speaks through its standard streams"
+)]
+
+mod demo;
+mod python;
+mod test;
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Development commands of Unbraid.
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run every check that continuous integration runs, or some of them by name
+    Test(test::Arguments),
+    /// Make the demo clip and its stems anew from the packages they come from
+    Demo(demo::Arguments),
+}
+
+fn main() -> ExitCode {
+    let result = match Arguments::parse().command {
+        Command::Test(arguments) => test::run(&arguments),
+        Command::Demo(arguments) => demo::run(&arguments).map(|()| ExitCode::SUCCESS),
+    };
+    result.unwrap_or_else(|error| {
+        eprintln!("error: {error:#}");
+        ExitCode::FAILURE
+    })
+}
+
+/// The root of the repository.
+fn root() -> PathBuf {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    here.parent()
+        .expect("xtask lies below the root of the repository")
+        .to_path_buf()
+}
+
+/// The folder for what these commands fetch and build; safe to delete.
+fn scratch() -> PathBuf {
+    root().join("target").join("xtask")
+}
