@@ -15,7 +15,7 @@ pub mod analysis;
 pub mod audio;
 pub mod divergence;
 pub mod error;
-<<<<<<< HEAD
+pub mod evaluate;
 pub mod factorize;
 pub mod fit;
 pub mod group;
@@ -24,16 +24,12 @@ pub mod model;
 pub mod observe;
 pub mod recipe;
 pub mod separate;
-
 pub mod spectrogram;
 pub mod stems;
 pub mod stft;
 #[cfg(any(test, feature = "testsignals"))]
 pub mod testsignals;
 pub mod window;
-=======
-pub mod evaluate;
->>>>>>> evaluate
 
 pub use audio::Audio;
 pub use error::Error;
