@@ -1,1 +1,55 @@
-fn main() {}
+//! The command line: arguments come in, files and words go out.
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "talking to the user is this crate's work")]
+
+mod args;
+mod cancel;
+mod commands;
+mod failure;
+mod input;
+mod progress;
+mod render;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use args::{Cli, Command};
+use failure::Failure;
+
+fn main() -> ExitCode {
+    // Clap prints help and usage errors itself, with exit codes 0 and 2.
+    let cli = Cli::parse();
+    cancel::listen();
+    let result = match &cli.command {
+        Command::Separate(args) => commands::separate::run(args),
+        Command::Factorize(args) => commands::factorize::run(args),
+        Command::Group(args) => commands::group::run(args),
+        Command::Info(args) => commands::info::run(args),
+        Command::Completions(args) => {
+            commands::completions::run(args);
+            Ok(())
+        }
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("error: {failure}");
+            if let Some(hint) = failure.hint() {
+                eprintln!("hint: {hint}");
+            }
+            ExitCode::from(failure.exit_code())
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_arguments_are_consistent() {
+        Cli::command().debug_assert();
+    }
+}

@@ -1,7 +1,7 @@
 //! A spectrogram comes in; how percussive each of its values looks goes out, by median filters
 //! along time and along frequency.
 
-use ndarray::{Array2, ArrayView2};
+use ndarray::{Array1, Array2, ArrayView1, ArrayView2};
 use rayon::prelude::*;
 
 use super::median;
@@ -38,7 +38,8 @@ impl Default for Settings {
 /// hit draws vertical ones, which survive the median along frequency. Where both medians are
 /// zero the share is one half: nothing is known.
 ///
-/// At the edges the filters are cut off; the paper pads with zeros, which would favour one side.
+/// Beyond the edges the first and last values go on, so that a note that sounds to the end, or a
+/// hit that reaches down to the lowest bin, is seen whole.
 ///
 /// # Shapes
 ///
@@ -100,14 +101,14 @@ pub fn percussive_share(
         .par_chunks_mut(bins.max(1))
         .enumerate()
         .for_each(|(frame, out)| {
-            median::running(spectrogram.column(frame), half_bins, out);
+            extended(spectrogram.column(frame), half_bins, out);
         });
     let mut shares = vec![0.0; bins * frames];
     shares
         .par_chunks_mut(frames.max(1))
         .enumerate()
         .for_each(|(bin, out)| {
-            median::running(spectrogram.row(bin), half_frames, out);
+            extended(spectrogram.row(bin), half_frames, out);
             for (frame, value) in out.iter_mut().enumerate() {
                 *value = ratio(columns[frame * bins + bin], *value);
             }
@@ -118,6 +119,19 @@ pub fn percussive_share(
         actual: vec![],
     };
     Array2::from_shape_vec((bins, frames), shares).map_err(|_| shape())
+}
+
+/// The running median of values whose first and last go on beyond the edges.
+fn extended(values: ArrayView1<'_, f32>, half: usize, out: &mut [f32]) {
+    let Some(last) = values.len().checked_sub(1) else {
+        return;
+    };
+    let longer = Array1::from_shape_fn(values.len() + 2 * half, |at| {
+        values[at.saturating_sub(half).min(last)]
+    });
+    let mut medians = vec![0.0; longer.len()];
+    median::running(longer.view(), half, &mut medians);
+    out.copy_from_slice(&medians[half..=half + last]);
 }
 
 /// `a² / (a² + b²)`, taken relative to the larger one so that neither squares to zero or infinity.
@@ -166,6 +180,15 @@ mod tests {
                 .fold(0.0_f32, |worst, (a, b)| worst.max((a - b).abs()));
             assert!(worst < 1e-5, "gain {gain}: {worst}");
         }
+    }
+
+    #[test]
+    fn the_first_and_last_values_go_on_beyond_the_edges() {
+        let mut out = [0.0; 4];
+        let values = Array1::from(vec![5.0, 1.0, 2.0, 9.0]);
+        extended(values.view(), 2, &mut out);
+        // [5 5 5 1 2], [5 5 1 2 9], [5 1 2 9 9], [1 2 9 9 9]
+        assert_eq!(out, [5.0, 5.0, 5.0, 9.0]);
     }
 
     #[test]

@@ -82,6 +82,8 @@ fn exchange(window: &mut [f32], old: f32, new: f32) {
 
 #[cfg(test)]
 mod tests {
+    #![expect(clippy::float_cmp, reason = "a median is one of the values")]
+
     use ndarray::Array1;
     use proptest::prelude::*;
 

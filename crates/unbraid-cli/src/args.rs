@@ -1,0 +1,389 @@
+//! What a user types comes in; settings of the library go out.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use unbraid::factorize::FactorizeConfig;
+use unbraid::fit::FitConfig;
+use unbraid::mask::Render;
+use unbraid::model::Penalties;
+use unbraid::recipe::{BlindConfig, FirstFactors};
+use unbraid::spectrogram::{Channels, Quantity};
+use unbraid::stems::StemsConfig;
+use unbraid::{StftConfig, Window};
+use unbraid_io::audio::{OutputFormat, Span};
+
+use crate::failure::Failure;
+
+/// Take one recording apart into the sources mixed into it.
+///
+/// Unbraid explains a recording's spectrogram as a sum of components, each a spectrum that sounds at certain
+/// times (non-negative matrix factorisation), groups the components into sources, and gives every source back as audio.
+/// The sources add up to the recording.
+#[derive(Debug, Parser)]
+#[command(version, propagate_version = true, max_term_width = 100)]
+#[command(after_help = "Start with: unbraid separate song.wav --sources drums,guitar\n\
+    Exit codes: 0 done, 1 something failed, 2 the command makes no sense.")]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Separate recordings into sources: one stem per source
+    Separate(SeparateArgs),
+    /// Factorise a recording into components, to look at, listen to and group by hand
+    Factorize(FactorizeArgs),
+    /// Group the components of a factorisation into sources, without fitting again
+    Group(GroupArgs),
+    /// Say what a recording or a project is, and what separating it would cost
+    Info(InfoArgs),
+    /// Print the completions of a shell
+    Completions(CompletionsArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SeparateArgs {
+    /// Recordings (WAV or FLAC); `-` reads standard input
+    #[arg(required = true, value_name = "FILE")]
+    pub(crate) files: Vec<PathBuf>,
+
+    /// The sources to find, separated by commas: drums, guitar, voice, piano, bass, rest, or a
+    /// name of your own with one of them (`solo=guitar`) or with --assign [default: drums,rest]
+    #[arg(short, long, value_name = "LIST")]
+    pub(crate) sources: Option<String>,
+
+    /// Give components to a source by hand, such as `drums=0,3,7-9` or `guitar=rest`; the others stay
+    /// grouped automatically. Can be repeated
+    #[arg(long, value_name = "SOURCE=COMPONENTS")]
+    pub(crate) assign: Vec<String>,
+
+    /// Write the backing track without this source: two stems, the source and `no_<source>`
+    #[arg(long, value_name = "SOURCE", conflicts_with = "stem")]
+    pub(crate) minus: Option<String>,
+
+    /// Write this source's stem only
+    #[arg(long, value_name = "SOURCE")]
+    pub(crate) stem: Option<String>,
+
+    /// The folder that holds a folder of stems per recording; `-` writes a single stem (--stem or
+    /// --minus) to standard output
+    #[arg(short, long, value_name = "DIR", default_value = "separated")]
+    pub(crate) output: PathBuf,
+
+    /// Print why each component went to its source
+    #[arg(long)]
+    pub(crate) why: bool,
+
+    #[command(flatten)]
+    pub(crate) factorize: ModelArgs,
+
+    #[command(flatten)]
+    pub(crate) stems: StemArgs,
+
+    #[command(flatten)]
+    pub(crate) common: CommonArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct FactorizeArgs {
+    /// A recording (WAV or FLAC); `-` reads standard input
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
+
+    /// The project folder to write [default: the recording's name with `.unbraid`]
+    #[arg(short, long, value_name = "DIR")]
+    pub(crate) output: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub(crate) factorize: ModelArgs,
+
+    #[command(flatten)]
+    pub(crate) stems: StemArgs,
+
+    #[command(flatten)]
+    pub(crate) common: CommonArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct GroupArgs {
+    /// A project folder that `unbraid factorize` wrote
+    #[arg(value_name = "DIR")]
+    pub(crate) project: PathBuf,
+
+    /// Give components to a source, such as `drums=0,3,7-9` or `guitar=rest`. Can be repeated
+    #[arg(long, value_name = "SOURCE=COMPONENTS")]
+    pub(crate) assign: Vec<String>,
+
+    /// The sources, as in `separate` [default: those of --assign, or drums,rest]
+    #[arg(short, long, value_name = "LIST")]
+    pub(crate) sources: Option<String>,
+
+    /// Print why each component went to its source
+    #[arg(long)]
+    pub(crate) why: bool,
+
+    /// The folder of stems to write [default: `stems` in the project]
+    #[arg(short, long, value_name = "DIR")]
+    pub(crate) output: Option<PathBuf>,
+
+    /// The recording, if it is no longer where it was
+    #[arg(long, value_name = "FILE")]
+    pub(crate) input: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub(crate) stems: StemArgs,
+
+    #[command(flatten)]
+    pub(crate) common: CommonArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct InfoArgs {
+    /// A recording, or a folder that `separate` or `factorize` wrote
+    #[arg(value_name = "FILE|DIR")]
+    pub(crate) path: PathBuf,
+
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+
+    #[command(flatten)]
+    pub(crate) factorize: ModelArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CompletionsArgs {
+    /// The shell
+    pub(crate) shell: clap_complete::Shell,
+}
+
+/// The transform, the model and its fit.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Model")]
+pub(crate) struct ModelArgs {
+    /// The number of components
+    #[arg(short = 'k', long, value_name = "COUNT", default_value_t = 16)]
+    pub(crate) components: usize,
+
+    /// What misfit is measured by: kl (Kullback–Leibler), is (Itakura–Saito), euclidean, or any β
+    /// from -1 to 3
+    #[arg(long, value_name = "β", default_value = "kl", value_parser = parse_beta, allow_negative_numbers = true)]
+    pub(crate) beta: f64,
+
+    /// The most iterations of the fit
+    #[arg(long, value_name = "COUNT", default_value_t = 200)]
+    pub(crate) iterations: usize,
+
+    /// Stop when ten iterations improve the objective by less than this share
+    #[arg(long, value_name = "SHARE")]
+    pub(crate) tolerance: Option<f64>,
+
+    /// The seed of everything random: the same seed gives the same bytes
+    #[arg(long, value_name = "NUMBER", default_value_t = 0)]
+    pub(crate) seed: u64,
+
+    /// Fit this many times more, from other seeds, and keep the best
+    #[arg(long, value_name = "COUNT", default_value_t = 0)]
+    pub(crate) restarts: usize,
+
+    /// Where components start from
+    #[arg(long, value_enum, default_value_t = Init::Random)]
+    pub(crate) init: Init,
+
+    /// What is factorised: magnitudes, or their squares (the usual choice with --beta is)
+    #[arg(long, value_enum, default_value_t = QuantityArg::Magnitude)]
+    pub(crate) quantity: QuantityArg,
+
+    /// sum: one spectrogram, the channels' mean. pan: a gain per component and channel, so that the
+    /// place between the loudspeakers helps to tell sources apart
+    #[arg(long, value_enum, default_value_t = ChannelsArg::Sum)]
+    pub(crate) channels: ChannelsArg,
+
+    /// How much sparse activations are worth; start with 0.1
+    #[arg(long, value_name = "WEIGHT", default_value_t = 0.0)]
+    pub(crate) sparsity: f32,
+
+    /// How much smooth activations are worth; start with 1
+    #[arg(long, value_name = "WEIGHT", default_value_t = 0.0)]
+    pub(crate) continuity: f32,
+
+    /// Samples of the Fourier transform [default: the power of two nearest to 93 ms]
+    #[arg(long, value_name = "SAMPLES")]
+    pub(crate) fft_len: Option<usize>,
+
+    /// Samples from frame to frame [default: a quarter of --fft-len]
+    #[arg(long, value_name = "SAMPLES")]
+    pub(crate) hop_len: Option<usize>,
+
+    /// The window: hann, hamming, blackman, sine or rectangular
+    #[arg(long, value_name = "NAME", default_value = "hann", value_parser = parse_window)]
+    pub(crate) window: Window,
+
+    /// Use no special instructions of this processor: the same bytes on every machine, slower
+    #[arg(long)]
+    pub(crate) portable: bool,
+}
+
+/// Masks and files.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Stems")]
+pub(crate) struct StemArgs {
+    /// ratio: every source gets its share of each bin. binary: the strongest gets it whole. model: the
+    /// source's model itself, without a mask; such stems do not add up to the recording
+    #[arg(long, value_enum, default_value_t = RenderArg::Ratio)]
+    pub(crate) render: RenderArg,
+
+    /// The exponent of ratio masks: 1 shares in proportion, 2 is the Wiener filter, more is sharper
+    #[arg(long, value_name = "NUMBER", default_value_t = DEFAULT_EXPONENT)]
+    pub(crate) exponent: f32,
+
+    /// Write what no component explains as one more stem, `residual`
+    #[arg(long)]
+    pub(crate) residual: bool,
+
+    /// wav16, wav24, wav32f or flac
+    #[arg(long, value_name = "FORMAT", default_value = "wav24", value_parser = parse_format)]
+    pub(crate) format: OutputFormat,
+}
+
+/// The exponent of ratio masks unless asked otherwise.
+const DEFAULT_EXPONENT: f32 = 1.0;
+
+/// What every command that works on a recording has.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Input and output")]
+pub(crate) struct CommonArgs {
+    /// Begin here, in seconds
+    #[arg(long, value_name = "SECONDS", default_value_t = 0.0)]
+    pub(crate) start: f64,
+
+    /// Take at most so much, in seconds [default: to the end]
+    #[arg(long, value_name = "SECONDS")]
+    pub(crate) duration: Option<f64>,
+
+    /// Replace existing output
+    #[arg(long)]
+    pub(crate) overwrite: bool,
+
+    /// Print what was done as JSON on standard output
+    #[arg(long)]
+    pub(crate) json: bool,
+
+    /// Print nothing but errors
+    #[arg(short, long)]
+    pub(crate) quiet: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Init {
+    Random,
+    Nndsvdar,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum QuantityArg {
+    Magnitude,
+    Power,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ChannelsArg {
+    Sum,
+    Pan,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum RenderArg {
+    Ratio,
+    Binary,
+    Model,
+}
+
+fn parse_beta(text: &str) -> Result<f64, String> {
+    use unbraid::divergence::{EUCLIDEAN, ITAKURA_SAITO, KULLBACK_LEIBLER};
+    match text.to_lowercase().as_str() {
+        "kl" | "kullback-leibler" => Ok(KULLBACK_LEIBLER),
+        "is" | "itakura-saito" => Ok(ITAKURA_SAITO),
+        "euclidean" | "frobenius" => Ok(EUCLIDEAN),
+        other => other.parse().map_err(|_| "neither kl, is, euclidean nor a number".to_owned()),
+    }
+}
+
+fn parse_window(text: &str) -> Result<Window, String> {
+    text.parse().map_err(|error: unbraid::Error| error.to_string())
+}
+
+fn parse_format(text: &str) -> Result<OutputFormat, String> {
+    text.parse()
+}
+
+impl ModelArgs {
+    /// The settings for a recording of this rate.
+    pub(crate) fn config(&self, sample_rate: u32) -> FactorizeConfig {
+        let usual = StftConfig::for_sample_rate(sample_rate);
+        let fft_len = self.fft_len.unwrap_or(usual.fft_len);
+        let hop_len = self.hop_len.unwrap_or((fft_len / 4).max(1));
+        FactorizeConfig {
+            stft: Some(StftConfig { window: self.window, window_len: fft_len, fft_len, hop_len }),
+            quantity: match self.quantity {
+                QuantityArg::Magnitude => Quantity::Magnitude,
+                QuantityArg::Power => Quantity::Power,
+            },
+            channels: match self.channels {
+                ChannelsArg::Sum => Channels::Sum,
+                ChannelsArg::Pan => Channels::Pan,
+            },
+            blind: BlindConfig {
+                components: self.components,
+                init: match self.init {
+                    Init::Random => FirstFactors::Random,
+                    Init::Nndsvdar => FirstFactors::Nndsvdar,
+                },
+                seed: self.seed,
+                restarts: self.restarts,
+                penalties: Penalties {
+                    activations_l1: self.sparsity,
+                    continuity: self.continuity,
+                    ..Penalties::default()
+                },
+                fit: FitConfig {
+                    beta: self.beta,
+                    iterations: self.iterations,
+                    tolerance: self.tolerance,
+                    portable: self.portable,
+                },
+            },
+        }
+    }
+}
+
+impl StemArgs {
+    pub(crate) fn config(&self, portable: bool) -> StemsConfig {
+        StemsConfig {
+            render: match self.render {
+                RenderArg::Ratio => Render::Ratio { exponent: self.exponent },
+                RenderArg::Binary => Render::Binary,
+                RenderArg::Model => Render::Model,
+            },
+            residual: self.residual,
+            portable,
+        }
+    }
+}
+
+impl CommonArgs {
+    /// The part of the recording that is wanted.
+    pub(crate) fn span(&self) -> Result<Span, Failure> {
+        if !(self.start.is_finite() && self.start >= 0.0) {
+            return Err(Failure::usage(format!("--start is {}, but must be at least 0", self.start)));
+        }
+        if let Some(duration) = self.duration
+            && !(duration.is_finite() && duration > 0.0)
+        {
+            return Err(Failure::usage(format!("--duration is {duration}, but must be above 0")));
+        }
+        Ok(Span { start_secs: self.start, duration_secs: self.duration })
+    }
+}

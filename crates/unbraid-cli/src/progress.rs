@@ -1,0 +1,60 @@
+//! Progress of long work comes in; a line on the terminal goes out, and nothing elsewhere.
+
+use std::ops::ControlFlow;
+use std::time::{Duration, Instant};
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use unbraid::observe::{Observer, Progress, Stage};
+
+use crate::cancel;
+
+/// One line on standard error: file, stage, step, objective, time left.
+pub(crate) struct Line {
+    bar: ProgressBar,
+    stage: Option<Stage>,
+    began: Instant,
+}
+
+impl Line {
+    /// A line for one file; hidden where standard error is no terminal, or if asked for.
+    pub(crate) fn new(file: &str, quiet: bool) -> Self {
+        // Draws to a terminal only.
+        let target =
+            if quiet { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr() };
+        let bar = ProgressBar::with_draw_target(Some(0), target);
+        let style = ProgressStyle::with_template(
+            "{prefix}: {msg:<8} [{bar:24}] {pos}/{len} · {eta} left",
+        )
+        .expect("the template is written out above");
+        bar.set_style(style.progress_chars("=> "));
+        bar.set_prefix(file.to_owned());
+        Self { bar, stage: None, began: Instant::now() }
+    }
+
+    /// Time since the line was made.
+    pub(crate) fn elapsed(&self) -> Duration {
+        self.began.elapsed()
+    }
+
+    /// Take the line away.
+    pub(crate) fn finish(&self) {
+        self.bar.finish_and_clear();
+    }
+}
+
+impl Observer for Line {
+    fn progress(&mut self, progress: &Progress) -> ControlFlow<()> {
+        if self.stage != Some(progress.stage) {
+            self.stage = Some(progress.stage);
+            self.bar.reset();
+            self.bar.set_length(progress.total as u64);
+        }
+        let name = progress.stage.name();
+        self.bar.set_message(match progress.objective {
+            Some(objective) => format!("{name} (objective {objective:.4e})"),
+            None => name.to_owned(),
+        });
+        self.bar.set_position(progress.done as u64);
+        if cancel::requested() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    }
+}
