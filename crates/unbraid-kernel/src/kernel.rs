@@ -4,7 +4,7 @@ use crate::{
     Error, Isa, Scratch, Templates, Tile,
     error::check_len,
     pack::{BLOCK, Layout},
-    phase::{Block, Fields, Phases, Rule},
+    phase::{Block, Fields, Model, Phases, Rule},
     tile::Buffers,
 };
 
@@ -195,15 +195,18 @@ impl Kernel {
         check_len("the model", tile.v.len(), out.len())?;
         self.check_templates(tile.templates)?;
         let buffer = scratch.cut(tile.frames, tile.templates.layout()).pull;
+        let whole = Model {
+            h: tile.h,
+            rows: &[],
+            base: tile.base,
+            floor: self.floor,
+        };
         for (index, block) in blocks(tile.templates, tile.frames).enumerate() {
-            self.product(
-                &block,
-                tile.h,
-                tile.templates.rows(index),
-                tile.base,
-                self.floor,
-                buffer,
-            );
+            let model = Model {
+                rows: tile.templates.rows(index),
+                ..whole
+            };
+            self.product(&block, &model, buffer);
             copy_block(&block, buffer, out);
         }
         Ok(())
@@ -241,7 +244,13 @@ impl Kernel {
         self.check_templates(templates)?;
         let buffer = scratch.cut(frames, templates.layout()).pull;
         for (index, block) in blocks(templates, frames).enumerate() {
-            self.product(&block, h, templates.rows(index), Some(out), 0.0, buffer);
+            let model = Model {
+                h,
+                rows: templates.rows(index),
+                base: Some(out),
+                floor: 0.0,
+            };
+            self.product(&block, &model, buffer);
             copy_block(&block, buffer, out);
         }
         Ok(())
@@ -347,26 +356,27 @@ impl Kernel {
             pull_sums,
             push_sums,
         } = scratch.cut(tile.frames, layout);
+        let fields = self.fields_of(tile.v, objective);
         let mut divergence = 0.0;
         for (index, block) in blocks(tile.templates, tile.frames).enumerate() {
-            self.product(
-                &block,
-                tile.h,
-                tile.templates.rows(index),
-                tile.base,
-                self.floor,
-                pull,
-            );
-            divergence += self.block_fields(&block, tile.v, objective, pull, push);
+            let rows = tile.templates.rows(index);
+            let model = Model {
+                h: tile.h,
+                rows,
+                base: tile.base,
+                floor: self.floor,
+            };
+            // SAFETY: the instruction set was checked to be available in `with_isa`.
+            divergence += unsafe { (phases.model_fields)(&block, &model, &fields, pull, push) };
             if activations.is_some() {
                 let columns = tile.templates.columns(index);
-                // SAFETY: the instruction set was checked to be available in `with_isa`.
+                // SAFETY: as above.
                 unsafe { (phases.project_activations)(&block, layout, columns, pull, pull_sums) };
                 if push_formed {
                     // SAFETY: as above.
                     unsafe {
-                        (phases.project_activations)(&block, layout, columns, push, push_sums)
-                    };
+                        (phases.project_activations)(&block, layout, columns, push, push_sums);
+                    }
                 }
             }
             if let Some((pull_w, push_w)) = &mut templates {
@@ -408,17 +418,19 @@ impl Kernel {
         }
     }
 
-    fn product(
-        &self,
-        block: &Block,
-        h: &[f32],
-        rows: &[f32],
-        base: Option<&[f32]>,
-        floor: f32,
-        out: &mut [f32],
-    ) {
+    fn product(&self, block: &Block, model: &Model<'_>, out: &mut [f32]) {
         // SAFETY: the instruction set was checked to be available in `with_isa`.
-        unsafe { (Phases::of(self.isa).product)(block, h, rows, base, floor, out) }
+        unsafe { (Phases::of(self.isa).product)(block, model, out) }
+    }
+
+    fn fields_of<'a>(&self, v: &'a [f32], objective: Objective) -> Fields<'a> {
+        let data_floor = if self.beta <= 0.0 { self.floor } else { 0.0 };
+        Fields {
+            rule: self.rule,
+            v,
+            data_floor,
+            objective: objective == Objective::Compute,
+        }
     }
 
     fn block_fields(
@@ -429,14 +441,7 @@ impl Kernel {
         pull: &mut [f32],
         push: &mut [f32],
     ) -> f64 {
-        let data_floor = if self.beta <= 0.0 { self.floor } else { 0.0 };
-        let objective = objective == Objective::Compute;
-        let fields = Fields {
-            rule: self.rule,
-            v,
-            data_floor,
-            objective,
-        };
+        let fields = self.fields_of(v, objective);
         // SAFETY: the instruction set was checked to be available in `with_isa`.
         unsafe { (Phases::of(self.isa).fields)(block, &fields, pull, push) }
     }

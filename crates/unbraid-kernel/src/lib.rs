@@ -55,7 +55,7 @@
 //! # References
 //!
 //! - C. Févotte, J. Idier, *Algorithms for nonnegative matrix factorization with the
-//!   β-divergence*, Neural Computation 23(9), 2011, doi:10.1162/NECO_a_00168.
+//!   β-divergence*, Neural Computation 23(9), 2011, doi:`10.1162/NECO_a_00168`.
 
 mod error;
 mod isa;

@@ -4,7 +4,7 @@ use crate::{Error, Isa, error::check_len};
 
 /// Bins of one block: everything about a block of this many bins × the frames of a tile stays in
 /// the first-level cache.
-pub(crate) const BLOCK: usize = 64;
+pub(crate) const BLOCK: usize = 128;
 
 /// Floats of a cache line.
 const LINE: usize = 16;

@@ -65,6 +65,29 @@ impl Block {
     }
 }
 
+/// What the model of a block is made of.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Model<'a> {
+    /// frames × components.
+    pub(crate) h: &'a [f32],
+    /// The block's templates, components × `BLOCK`.
+    pub(crate) rows: &'a [f32],
+    /// frames × bins.
+    pub(crate) base: Option<&'a [f32]>,
+    pub(crate) floor: f32,
+}
+
+impl Model<'_> {
+    pub(crate) fn check(&self, block: &Block) {
+        assert!(block.width >= 1 && block.width <= BLOCK);
+        assert!(self.h.len() >= block.frames * block.components);
+        assert!(self.rows.len() >= block.components * BLOCK);
+        if let Some(base) = self.base {
+            block.check_cells(base);
+        }
+    }
+}
+
 /// Data, and how to turn the model of a block into pull and push.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Fields<'a> {
@@ -84,14 +107,10 @@ pub(crate) struct Fields<'a> {
 /// The functions of a table may only be called on a processor that has its instruction set.
 pub(crate) struct Phases {
     /// `out[f, b] = floor + base[f, b] + Σ_k h[f, k] · rows[k, b]`; `out` has rows of `BLOCK`.
-    pub(crate) product: unsafe fn(
-        &Block,
-        h: &[f32],
-        rows: &[f32],
-        base: Option<&[f32]>,
-        floor: f32,
-        out: &mut [f32],
-    ),
+    pub(crate) product: unsafe fn(&Block, &Model<'_>, out: &mut [f32]),
+    /// The product, and from it at once the fields.
+    pub(crate) model_fields:
+        unsafe fn(&Block, &Model<'_>, &Fields<'_>, pull: &mut [f32], push: &mut [f32]) -> f64,
     /// The model in `pull` becomes the pull; `push` is written unless β = 1; returns the
     /// divergence of the block, or 0 if it was not asked for.
     pub(crate) fields: unsafe fn(&Block, &Fields<'_>, pull: &mut [f32], push: &mut [f32]) -> f64,

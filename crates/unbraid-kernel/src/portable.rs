@@ -2,7 +2,7 @@
 
 use crate::{
     pack::{BLOCK, Layout},
-    phase::{Block, Fields, Phases, Rule},
+    phase::{Block, Fields, Model, Phases, Rule},
     simd::{
         math::{Euclidean, Formula, ItakuraSaito, KullbackLeibler, Power},
         vector::Lanes,
@@ -11,6 +11,7 @@ use crate::{
 
 pub(crate) static PHASES: Phases = Phases {
     product,
+    model_fields,
     fields,
     project_activations,
     project_templates,
@@ -49,14 +50,13 @@ impl MulAddFast for f32 {
     }
 }
 
-fn product(
-    block: &Block,
-    h: &[f32],
-    rows: &[f32],
-    base: Option<&[f32]>,
-    floor: f32,
-    out: &mut [f32],
-) {
+fn product(block: &Block, model: &Model<'_>, out: &mut [f32]) {
+    let Model {
+        h,
+        rows,
+        base,
+        floor,
+    } = *model;
     let Block {
         components,
         bins,
@@ -103,6 +103,17 @@ fn product(
             }
         }
     }
+}
+
+fn model_fields(
+    block: &Block,
+    model: &Model<'_>,
+    fields: &Fields<'_>,
+    pull: &mut [f32],
+    push: &mut [f32],
+) -> f64 {
+    product(block, model, pull);
+    self::fields(block, fields, pull, push)
 }
 
 fn fields(block: &Block, fields: &Fields<'_>, pull: &mut [f32], push: &mut [f32]) -> f64 {

@@ -16,27 +16,33 @@ use super::{
 };
 use crate::{
     pack::Layout,
-    phase::{Block, Fields, Phases},
+    phase::{Block, Fields, Model, Phases},
 };
 
 pub(crate) static PHASES: Phases = Phases {
     product,
+    model_fields,
     fields,
     project_activations,
     project_templates,
 };
 
 #[target_feature(enable = "avx2,fma")]
-unsafe fn product(
-    block: &Block,
-    h: &[f32],
-    rows: &[f32],
-    base: Option<&[f32]>,
-    floor: f32,
-    out: &mut [f32],
-) {
+unsafe fn product(block: &Block, model: &Model<'_>, out: &mut [f32]) {
     // SAFETY: this function's own contract, that the processor has the instruction set.
-    unsafe { micro::product::<__m256>(block, h, rows, base, floor, out) }
+    unsafe { micro::product::<__m256>(block, model, out) }
+}
+
+#[target_feature(enable = "avx2,fma")]
+unsafe fn model_fields(
+    block: &Block,
+    model: &Model<'_>,
+    fields: &Fields<'_>,
+    pull: &mut [f32],
+    push: &mut [f32],
+) -> f64 {
+    // SAFETY: as above.
+    unsafe { micro::model_fields::<__m256>(block, model, fields, pull, push) }
 }
 
 #[target_feature(enable = "avx2,fma")]
@@ -142,6 +148,7 @@ impl Lanes for __m256 {
 impl Vector for __m256 {
     const LEN: usize = 8;
     const GROUP: usize = 2;
+    const ROWS: usize = 6;
 
     #[inline(always)]
     unsafe fn load(from: *const f32) -> Self {

@@ -17,27 +17,33 @@ use super::{
 };
 use crate::{
     pack::Layout,
-    phase::{Block, Fields, Phases},
+    phase::{Block, Fields, Model, Phases},
 };
 
 pub(crate) static PHASES: Phases = Phases {
     product,
+    model_fields,
     fields,
     project_activations,
     project_templates,
 };
 
 #[target_feature(enable = "avx512f,avx512dq,avx2,fma")]
-unsafe fn product(
-    block: &Block,
-    h: &[f32],
-    rows: &[f32],
-    base: Option<&[f32]>,
-    floor: f32,
-    out: &mut [f32],
-) {
+unsafe fn product(block: &Block, model: &Model<'_>, out: &mut [f32]) {
     // SAFETY: this function's own contract, that the processor has the instruction set.
-    unsafe { micro::product::<__m512>(block, h, rows, base, floor, out) }
+    unsafe { micro::product::<__m512>(block, model, out) }
+}
+
+#[target_feature(enable = "avx512f,avx512dq,avx2,fma")]
+unsafe fn model_fields(
+    block: &Block,
+    model: &Model<'_>,
+    fields: &Fields<'_>,
+    pull: &mut [f32],
+    push: &mut [f32],
+) -> f64 {
+    // SAFETY: as above.
+    unsafe { micro::model_fields::<__m512>(block, model, fields, pull, push) }
 }
 
 #[target_feature(enable = "avx512f,avx512dq,avx2,fma")]
@@ -144,6 +150,7 @@ impl Lanes for __m512 {
 impl Vector for __m512 {
     const LEN: usize = 16;
     const GROUP: usize = 4;
+    const ROWS: usize = 4;
 
     #[inline(always)]
     unsafe fn load(from: *const f32) -> Self {

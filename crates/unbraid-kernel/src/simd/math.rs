@@ -113,6 +113,8 @@ impl Split {
 pub(crate) trait Formula: Copy {
     /// Whether the push is anything but one.
     const PUSH: bool = true;
+    /// Whether data may have to be raised to a floor.
+    const DATA_FLOOR: bool = false;
     /// (pull, push) of data `v` and model `m`.
     fn fields<V: Lanes>(self, v: V, m: V) -> (V, V);
     /// d(v | m); given the pull and push again, which may save work.
@@ -158,6 +160,7 @@ impl Formula for KullbackLeibler {
 pub(crate) struct ItakuraSaito;
 
 impl Formula for ItakuraSaito {
+    const DATA_FLOOR: bool = true;
     #[inline(always)]
     fn fields<V: Lanes>(self, v: V, m: V) -> (V, V) {
         let push = V::splat(1.0).ratio(m);
@@ -207,6 +210,7 @@ impl Power {
 }
 
 impl Formula for Power {
+    const DATA_FLOOR: bool = true;
     #[inline(always)]
     fn fields<V: Lanes>(self, v: V, m: V) -> (V, V) {
         let (n, p) = Log2::of(m).power(self.pull);

@@ -14,20 +14,20 @@ use super::{
 };
 use crate::{
     pack::{BLOCK, Layout},
-    phase::{Block, Fields, Rule},
+    phase::{Block, Fields, Model, Rule},
 };
 
-/// Call `$body` with `$rows` as a constant for blocks of 6, 4, 2 and 1 of `$count` rows, from `$first` on.
+/// Call `$body` with `$rows` as a constant for all blocks of `$count` rows: `V::ROWS`, then fewer.
 macro_rules! for_row_blocks {
-    ($count:expr, |$first:ident, $rows:ident| $body:expr) => {{
+    ($vector:ident, $count:expr, |$first:ident, $rows:ident| $body:expr) => {{
         let count = $count;
         let mut $first = 0;
-        while count - $first >= 6 {
+        while $vector::ROWS >= 6 && count - $first >= 6 {
             const $rows: usize = 6;
             $body;
             $first += 6;
         }
-        if count - $first >= 4 {
+        while count - $first >= 4 {
             const $rows: usize = 4;
             $body;
             $first += 4;
@@ -78,52 +78,167 @@ fn strip<V: Vector>(first: usize, width: usize) -> (usize, usize) {
 
 /// See [`crate::phase::Phases::product`].
 #[inline(always)]
-pub(super) unsafe fn product<V: Vector>(
+pub(super) unsafe fn product<V: Vector>(block: &Block, model: &Model<'_>, out: &mut [f32]) {
+    model.check(block);
+    block.check_field(out);
+    for column in (0..block.width).step_by(V::GROUP * V::LEN) {
+        let (vectors, count) = strip::<V>(column, block.width);
+        with_vectors!(V, vectors, |N| for_row_blocks!(
+            V,
+            block.frames,
+            |frame, M| {
+                // SAFETY: rows frame..frame + M and columns column..column + count of the block exist.
+                unsafe {
+                    let sums = model_block::<V, M, N>(block, model, frame, column, count);
+                    store(&sums, out.as_mut_ptr().add(frame * BLOCK + column), BLOCK);
+                }
+            }
+        ));
+    }
+}
+
+/// The model of rows `frame..frame + M` and columns `column..column + count` of a block.
+#[inline(always)]
+unsafe fn model_block<V: Vector, const M: usize, const N: usize>(
     block: &Block,
-    h: &[f32],
-    rows: &[f32],
-    base: Option<&[f32]>,
-    floor: f32,
-    out: &mut [f32],
-) {
+    model: &Model<'_>,
+    frame: usize,
+    column: usize,
+    count: usize,
+) -> [[V; N]; M] {
     let Block {
-        frames,
         components,
         bins,
         first,
-        width,
+        ..
     } = *block;
-    block.check_activations(h);
-    block.check_field(out);
-    assert!(rows.len() >= components * BLOCK);
-    if let Some(base) = base {
-        block.check_cells(base);
+    // SAFETY: the caller's, and `Model::check`.
+    unsafe {
+        let mut sums = [[V::splat(model.floor); N]; M];
+        if let Some(base) = model.base {
+            for (m, sums) in sums.iter_mut().enumerate() {
+                let base = base.as_ptr().add((frame + m) * bins + first + column);
+                for (n, sum) in sums.iter_mut().enumerate() {
+                    let rest = count - n * V::LEN;
+                    *sum = sum.add(V::load_first(base.add(n * V::LEN), rest));
+                }
+            }
+        }
+        let h = model.h.as_ptr().add(frame * components);
+        let w = model.rows.as_ptr().add(column);
+        for k in 0..components {
+            multiply_add::<V, 1, M, N>(&mut sums, h.add(k), components, w.add(k * BLOCK));
+        }
+        sums
     }
+}
+
+/// See [`crate::phase::Phases::model_fields`].
+#[inline(always)]
+pub(super) unsafe fn model_fields<V: Vector>(
+    block: &Block,
+    model: &Model<'_>,
+    fields: &Fields<'_>,
+    pull: &mut [f32],
+    push: &mut [f32],
+) -> f64 {
+    model.check(block);
+    block.check_cells(fields.v);
+    block.check_field(pull);
+    block.check_field(push);
+    // SAFETY: the slices are long enough by the checks above.
+    unsafe {
+        match fields.rule {
+            Rule::Euclidean => fused::<V, _>(Euclidean, block, model, fields, pull, push),
+            Rule::KullbackLeibler => {
+                fused::<V, _>(KullbackLeibler, block, model, fields, pull, push)
+            }
+            Rule::ItakuraSaito => fused::<V, _>(ItakuraSaito, block, model, fields, pull, push),
+            Rule::Power(_) => {
+                // Too long a formula to sit between products.
+                product::<V>(block, model, pull);
+                self::fields::<V>(block, fields, pull, push)
+            }
+        }
+    }
+}
+
+#[inline(always)]
+unsafe fn fused<V: Vector, F: Formula>(
+    formula: F,
+    block: &Block,
+    model: &Model<'_>,
+    fields: &Fields<'_>,
+    pull: &mut [f32],
+    push: &mut [f32],
+) -> f64 {
+    // SAFETY: the caller's.
+    unsafe {
+        if fields.objective {
+            fused_blocks::<V, F, true>(formula, block, model, fields, pull, push)
+        } else {
+            fused_blocks::<V, F, false>(formula, block, model, fields, pull, push)
+        }
+    }
+}
+
+#[inline(always)]
+unsafe fn fused_blocks<V: Vector, F: Formula, const OBJECTIVE: bool>(
+    formula: F,
+    block: &Block,
+    model: &Model<'_>,
+    fields: &Fields<'_>,
+    pull: &mut [f32],
+    push: &mut [f32],
+) -> f64 {
+    let Block {
+        frames,
+        bins,
+        first,
+        width,
+        ..
+    } = *block;
+    let data_floor = V::splat(fields.data_floor);
+    let mut total = 0.0;
     for column in (0..width).step_by(V::GROUP * V::LEN) {
         let (vectors, count) = strip::<V>(column, width);
-        with_vectors!(V, vectors, |N| for_row_blocks!(frames, |frame, M| {
-            // SAFETY: rows frame..frame + M of `h`, `out` and `base`, and columns
-            // column..column + count of the block exist, by the checks above.
+        with_vectors!(V, vectors, |N| for_row_blocks!(V, frames, |frame, M| {
+            // SAFETY: rows frame..frame + M and columns column..column + count of the block exist.
             unsafe {
-                let mut sums = [[V::splat(floor); N]; M];
-                if let Some(base) = base {
-                    for (m, sums) in sums.iter_mut().enumerate() {
-                        let base = base.as_ptr().add((frame + m) * bins + first + column);
-                        for (n, sum) in sums.iter_mut().enumerate() {
-                            let rest = count - n * V::LEN;
-                            *sum = sum.add(V::load_first(base.add(n * V::LEN), rest));
+                let sums = model_block::<V, M, N>(block, model, frame, column, count);
+                let mut terms = V::splat(0.0);
+                for (m, sums) in sums.iter().enumerate() {
+                    let v = fields.v.as_ptr().add((frame + m) * bins + first + column);
+                    let to = (frame + m) * BLOCK + column;
+                    for (n, &sum) in sums.iter().enumerate() {
+                        let (v, rest) = (v.add(n * V::LEN), count - n * V::LEN);
+                        let whole = count == N * V::LEN;
+                        let mut v = if whole {
+                            V::load(v)
+                        } else {
+                            V::load_first(v, rest)
+                        };
+                        if F::DATA_FLOOR {
+                            v = v.max(data_floor);
+                        }
+                        let (new_pull, new_push) = formula.fields(v, sum);
+                        new_pull.store(pull.as_mut_ptr().add(to + n * V::LEN));
+                        if F::PUSH {
+                            new_push.store(push.as_mut_ptr().add(to + n * V::LEN));
+                        }
+                        if OBJECTIVE {
+                            let term = formula.divergence(v, sum, new_pull, new_push);
+                            terms = terms.add(if whole { term } else { term.keep_first(rest) });
                         }
                     }
                 }
-                let h = h.as_ptr().add(frame * components);
-                let w = rows.as_ptr().add(column);
-                for k in 0..components {
-                    multiply_add::<V, 1, M, N>(&mut sums, h.add(k), components, w.add(k * BLOCK));
+                if OBJECTIVE {
+                    total += terms.sum();
                 }
-                store(&sums, out.as_mut_ptr().add(frame * BLOCK + column), BLOCK);
             }
         }));
     }
+    total
 }
 
 /// `sums[m][n] += x[m · stride] · w[n]`: one step of a register block.
@@ -323,23 +438,32 @@ unsafe fn project_split<V: Vector, const SPLIT: usize>(
         // groups before it end; rows frame..frame + M of `field` and `sums` exist.
         unsafe {
             let columns = columns.as_ptr().add(vector * V::LEN * (BLOCK / SPLIT));
-            with_vectors!(V, vectors, |N| for_row_blocks!(block.frames, |frame, M| {
-                let to = sums.as_mut_ptr().add(frame * row + vector * V::LEN);
-                let mut sums = [[V::splat(0.0); N]; M];
-                if block.first > 0 {
-                    for (m, sums) in sums.iter_mut().enumerate() {
-                        for (n, sum) in sums.iter_mut().enumerate() {
-                            *sum = V::load(to.add(m * row + n * V::LEN));
+            with_vectors!(V, vectors, |N| for_row_blocks!(
+                V,
+                block.frames,
+                |frame, M| {
+                    let to = sums.as_mut_ptr().add(frame * row + vector * V::LEN);
+                    let mut sums = [[V::splat(0.0); N]; M];
+                    if block.first > 0 {
+                        for (m, sums) in sums.iter_mut().enumerate() {
+                            for (n, sum) in sums.iter_mut().enumerate() {
+                                *sum = V::load(to.add(m * row + n * V::LEN));
+                            }
                         }
                     }
+                    let field = field.as_ptr().add(frame * BLOCK);
+                    for step in 0..block.width.div_ceil(SPLIT) {
+                        let w = columns.add(step * N * V::LEN);
+                        multiply_add::<V, SPLIT, M, N>(
+                            &mut sums,
+                            field.add(step * SPLIT),
+                            BLOCK,
+                            w,
+                        );
+                    }
+                    store(&sums, to, row);
                 }
-                let field = field.as_ptr().add(frame * BLOCK);
-                for step in 0..block.width.div_ceil(SPLIT) {
-                    let w = columns.add(step * N * V::LEN);
-                    multiply_add::<V, SPLIT, M, N>(&mut sums, field.add(step * SPLIT), BLOCK, w);
-                }
-                store(&sums, to, row);
-            }));
+            ));
         }
     }
 }
@@ -365,6 +489,7 @@ pub(super) unsafe fn project_templates<V: Vector>(
     for column in (0..width).step_by(V::GROUP * V::LEN) {
         let (vectors, count) = strip::<V>(column, width);
         with_vectors!(V, vectors, |N| for_row_blocks!(
+            V,
             components,
             |component, M| {
                 // SAFETY: rows component..component + M of `out` and columns column..column + count
@@ -372,12 +497,6 @@ pub(super) unsafe fn project_templates<V: Vector>(
                 unsafe {
                     let out = out.as_mut_ptr().add(component * bins + first + column);
                     let mut sums = [[V::splat(0.0); N]; M];
-                    for (m, sums) in sums.iter_mut().enumerate() {
-                        for (n, sum) in sums.iter_mut().enumerate() {
-                            let rest = count - n * V::LEN;
-                            *sum = V::load_first(out.add(m * bins + n * V::LEN), rest);
-                        }
-                    }
                     let h = h.as_ptr().add(component);
                     let field = field.as_ptr().add(column);
                     for frame in 0..frames {
@@ -386,7 +505,13 @@ pub(super) unsafe fn project_templates<V: Vector>(
                     }
                     for (m, sums) in sums.iter().enumerate() {
                         for (n, sum) in sums.iter().enumerate() {
-                            sum.store_first(out.add(m * bins + n * V::LEN), count - n * V::LEN);
+                            let out = out.add(m * bins + n * V::LEN);
+                            if count == N * V::LEN {
+                                V::load(out).add(*sum).store(out);
+                            } else {
+                                let rest = count - n * V::LEN;
+                                V::load_first(out, rest).add(*sum).store_first(out, rest);
+                            }
                         }
                     }
                 }

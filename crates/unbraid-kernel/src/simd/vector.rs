@@ -94,6 +94,8 @@ pub(crate) trait Vector: Lanes {
     const LEN: usize;
     /// The most vectors side by side in a register block.
     const GROUP: usize;
+    /// The most rows of a register block.
+    const ROWS: usize;
 
     /// # Safety
     ///
