@@ -22,8 +22,10 @@ use crate::failure::Failure;
 /// The sources add up to the recording.
 #[derive(Debug, Parser)]
 #[command(version, propagate_version = true, max_term_width = 100)]
-#[command(after_help = "Start with: unbraid separate song.wav --sources drums,guitar\n\
-    Exit codes: 0 done, 1 something failed, 2 the command makes no sense.")]
+#[command(
+    after_help = "Start with: unbraid separate song.wav --sources drums,guitar\n\
+    Exit codes: 0 done, 1 something failed, 2 the command makes no sense."
+)]
 pub(crate) struct Cli {
     #[command(subcommand)]
     pub(crate) command: Command,
@@ -236,7 +238,7 @@ pub(crate) struct StemArgs {
     pub(crate) render: RenderArg,
 
     /// The exponent of ratio masks: 1 shares in proportion, 2 is the Wiener filter, more is sharper
-    #[arg(long, value_name = "NUMBER", default_value_t = DEFAULT_EXPONENT)]
+    #[arg(long, value_name = "NUMBER", default_value_t = unbraid::stems::DEFAULT_EXPONENT)]
     pub(crate) exponent: f32,
 
     /// Write what no component explains as one more stem, `residual`
@@ -247,9 +249,6 @@ pub(crate) struct StemArgs {
     #[arg(long, value_name = "FORMAT", default_value = "wav24", value_parser = parse_format)]
     pub(crate) format: OutputFormat,
 }
-
-/// The exponent of ratio masks unless asked otherwise.
-const DEFAULT_EXPONENT: f32 = 1.0;
 
 /// What every command that works on a recording has.
 #[derive(Debug, Args)]
@@ -307,12 +306,15 @@ fn parse_beta(text: &str) -> Result<f64, String> {
         "kl" | "kullback-leibler" => Ok(KULLBACK_LEIBLER),
         "is" | "itakura-saito" => Ok(ITAKURA_SAITO),
         "euclidean" | "frobenius" => Ok(EUCLIDEAN),
-        other => other.parse().map_err(|_| "neither kl, is, euclidean nor a number".to_owned()),
+        other => other
+            .parse()
+            .map_err(|_| "neither kl, is, euclidean nor a number".to_owned()),
     }
 }
 
 fn parse_window(text: &str) -> Result<Window, String> {
-    text.parse().map_err(|error: unbraid::Error| error.to_string())
+    text.parse()
+        .map_err(|error: unbraid::Error| error.to_string())
 }
 
 fn parse_format(text: &str) -> Result<OutputFormat, String> {
@@ -326,7 +328,12 @@ impl ModelArgs {
         let fft_len = self.fft_len.unwrap_or(usual.fft_len);
         let hop_len = self.hop_len.unwrap_or((fft_len / 4).max(1));
         FactorizeConfig {
-            stft: Some(StftConfig { window: self.window, window_len: fft_len, fft_len, hop_len }),
+            stft: Some(StftConfig {
+                window: self.window,
+                window_len: fft_len,
+                fft_len,
+                hop_len,
+            }),
             quantity: match self.quantity {
                 QuantityArg::Magnitude => Quantity::Magnitude,
                 QuantityArg::Power => Quantity::Power,
@@ -363,7 +370,9 @@ impl StemArgs {
     pub(crate) fn config(&self, portable: bool) -> StemsConfig {
         StemsConfig {
             render: match self.render {
-                RenderArg::Ratio => Render::Ratio { exponent: self.exponent },
+                RenderArg::Ratio => Render::Ratio {
+                    exponent: self.exponent,
+                },
                 RenderArg::Binary => Render::Binary,
                 RenderArg::Model => Render::Model,
             },
@@ -377,13 +386,21 @@ impl CommonArgs {
     /// The part of the recording that is wanted.
     pub(crate) fn span(&self) -> Result<Span, Failure> {
         if !(self.start.is_finite() && self.start >= 0.0) {
-            return Err(Failure::usage(format!("--start is {}, but must be at least 0", self.start)));
+            return Err(Failure::usage(format!(
+                "--start is {}, but must be at least 0",
+                self.start
+            )));
         }
         if let Some(duration) = self.duration
             && !(duration.is_finite() && duration > 0.0)
         {
-            return Err(Failure::usage(format!("--duration is {duration}, but must be above 0")));
+            return Err(Failure::usage(format!(
+                "--duration is {duration}, but must be above 0"
+            )));
         }
-        Ok(Span { start_secs: self.start, duration_secs: self.duration })
+        Ok(Span {
+            start_secs: self.start,
+            duration_secs: self.duration,
+        })
     }
 }

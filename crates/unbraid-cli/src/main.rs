@@ -1,5 +1,9 @@
 //! The command line: arguments come in, files and words go out.
-#![expect(clippy::print_stdout, clippy::print_stderr, reason = "talking to the user is this crate's work")]
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "talking to the user is this crate's work"
+)]
 
 mod args;
 mod cancel;
@@ -14,7 +18,6 @@ use std::process::ExitCode;
 use clap::Parser;
 
 use args::{Cli, Command};
-use failure::Failure;
 
 fn main() -> ExitCode {
     // Clap prints help and usage errors itself, with exit codes 0 and 2.

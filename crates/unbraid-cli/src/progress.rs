@@ -19,16 +19,22 @@ impl Line {
     /// A line for one file; hidden where standard error is no terminal, or if asked for.
     pub(crate) fn new(file: &str, quiet: bool) -> Self {
         // Draws to a terminal only.
-        let target =
-            if quiet { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr() };
+        let target = if quiet {
+            ProgressDrawTarget::hidden()
+        } else {
+            ProgressDrawTarget::stderr()
+        };
         let bar = ProgressBar::with_draw_target(Some(0), target);
-        let style = ProgressStyle::with_template(
-            "{prefix}: {msg:<8} [{bar:24}] {pos}/{len} · {eta} left",
-        )
-        .expect("the template is written out above");
+        let style =
+            ProgressStyle::with_template("{prefix}: {msg:<8} [{bar:24}] {pos}/{len} · {eta} left")
+                .expect("the template is written out above");
         bar.set_style(style.progress_chars("=> "));
         bar.set_prefix(file.to_owned());
-        Self { bar, stage: None, began: Instant::now() }
+        Self {
+            bar,
+            stage: None,
+            began: Instant::now(),
+        }
     }
 
     /// Time since the line was made.
@@ -55,6 +61,10 @@ impl Observer for Line {
             None => name.to_owned(),
         });
         self.bar.set_position(progress.done as u64);
-        if cancel::requested() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        if cancel::requested() {
+            ControlFlow::Break(())
+        } else {
+            ControlFlow::Continue(())
+        }
     }
 }

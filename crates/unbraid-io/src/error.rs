@@ -134,12 +134,10 @@ impl Error {
             Self::NotAudio { .. } => {
                 Some("WAV and FLAC are read, told by their content and not by the file's name")
             }
-            Self::Damaged { .. } | Self::Truncated { .. } => Some(
-                "copy the file again, or separate the part before the damage with --duration",
-            ),
-            Self::NotFinite { .. } => {
-                Some("export the recording again; no sound has such samples")
+            Self::Damaged { .. } | Self::Truncated { .. } => {
+                Some("copy the file again, or separate the part before the damage with --duration")
             }
+            Self::NotFinite { .. } => Some("export the recording again; no sound has such samples"),
             Self::Span { .. } => Some("choose a smaller --start"),
             Self::Format { .. } => Some("choose another --format, or a shorter --duration"),
             Self::Version { .. } => Some("use a later version of unbraid"),

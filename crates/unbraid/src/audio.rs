@@ -40,20 +40,40 @@ impl Audio {
         }
         let (channels, len) = samples.dim();
         if channels == 0 {
-            return Err(Error::TooShort { what: "the channels of the audio", needed: 1, actual: 0 });
+            return Err(Error::TooShort {
+                what: "the channels of the audio",
+                needed: 1,
+                actual: 0,
+            });
         }
         if len == 0 {
-            return Err(Error::TooShort { what: "the audio", needed: 1, actual: 0 });
+            return Err(Error::TooShort {
+                what: "the audio",
+                needed: 1,
+                actual: 0,
+            });
         }
         if let Some(((channel, sample), value)) =
             samples.indexed_iter().find(|(_, value)| !value.is_finite())
         {
             let value = f64::from(*value);
-            return Err(Error::NotFinite { what: "the audio", value, channel, sample });
+            return Err(Error::NotFinite {
+                what: "the audio",
+                value,
+                channel,
+                sample,
+            });
         }
         // Channels are contiguous everywhere below this line.
-        let samples = if samples.is_standard_layout() { samples } else { samples.as_standard_layout().into_owned() };
-        Ok(Self { samples, sample_rate })
+        let samples = if samples.is_standard_layout() {
+            samples
+        } else {
+            samples.as_standard_layout().into_owned()
+        };
+        Ok(Self {
+            samples,
+            sample_rate,
+        })
     }
 
     /// The samples, `(channels, samples)`.
@@ -70,7 +90,10 @@ impl Audio {
     #[must_use]
     pub fn channel(&self, channel: usize) -> &[f32] {
         let len = self.len_samples();
-        let all = self.samples.as_slice().expect("checked to be contiguous when made");
+        let all = self
+            .samples
+            .as_slice()
+            .expect("checked to be contiguous when made");
         &all[channel * len..(channel + 1) * len]
     }
 
@@ -107,6 +130,8 @@ impl Audio {
     /// The largest absolute sample value.
     #[must_use]
     pub fn peak(&self) -> f32 {
-        self.samples.iter().fold(0.0, |peak, sample| peak.max(sample.abs()))
+        self.samples
+            .iter()
+            .fold(0.0, |peak, sample| peak.max(sample.abs()))
     }
 }

@@ -102,7 +102,10 @@ mod tests {
                     (divergence(x, y + step, beta) - divergence(x, y - step, beta)) / (2.0 * step);
                 let gradient = push(y, beta) - pull(x, y, beta);
                 let scale = push(y, beta) + pull(x, y, beta);
-                assert!((slope - gradient).abs() < 1e-6 * scale, "β {beta}: {slope} {gradient}");
+                assert!(
+                    (slope - gradient).abs() < 1e-6 * scale,
+                    "β {beta}: {slope} {gradient}"
+                );
             }
         }
     }
@@ -114,7 +117,10 @@ mod tests {
             for (x, y) in [(0.3, 0.7), (2.0, 0.1), (5.0, 5.1)] {
                 let exact = divergence(x, y, beta);
                 let near = divergence(x, y, beta - 1e-5);
-                assert!((exact - near).abs() <= 1e-3 * exact, "β {beta}: {exact} {near}");
+                assert!(
+                    (exact - near).abs() <= 1e-3 * exact,
+                    "β {beta}: {exact} {near}"
+                );
             }
         }
     }

@@ -35,7 +35,9 @@ pub enum Error {
         at: Vec<usize>,
     },
     /// A signal holds NaN or an infinity.
-    #[error("{what} holds {value} in channel {channel} at sample {sample}, but every sample must be finite")]
+    #[error(
+        "{what} holds {value} in channel {channel} at sample {sample}, but every sample must be finite"
+    )]
     NotFinite {
         /// The signal.
         what: &'static str,
@@ -57,7 +59,9 @@ pub enum Error {
         actual: usize,
     },
     /// A signal that must sound is silent throughout.
-    #[error("{what} {index} is silent (its channels add up to zero in every sample), but every {what} must sound")]
+    #[error(
+        "{what} {index} is silent (its channels add up to zero in every sample), but every {what} must sound"
+    )]
     Silent {
         /// The kind of signal: `reference` or `estimate`.
         what: &'static str,
@@ -84,6 +88,10 @@ impl Error {
         given: impl std::fmt::Display,
         requirement: impl Into<String>,
     ) -> Self {
-        Self::Config { field, given: given.to_string(), requirement: requirement.into() }
+        Self::Config {
+            field,
+            given: given.to_string(),
+            requirement: requirement.into(),
+        }
     }
 }

@@ -68,7 +68,11 @@ pub fn factorize(
     observer: &mut dyn Observer,
 ) -> Result<Factorization, Error> {
     let sample_rate = audio.sample_rate();
-    let stft = Stft::new(config.stft.unwrap_or_else(|| StftConfig::for_sample_rate(sample_rate)))?;
+    let stft = Stft::new(
+        config
+            .stft
+            .unwrap_or_else(|| StftConfig::for_sample_rate(sample_rate)),
+    )?;
     let spectrogram = Spectrogram::of(audio, &stft, config.quantity, config.channels, observer)?;
     let fit = blind(&spectrogram, &config.blind, observer)?;
     let mut factorization = Factorization {
@@ -121,8 +125,11 @@ impl Factorization {
         members: Vec<Vec<usize>>,
         config: StemsConfig,
     ) -> Result<StemBlocks<'a>, Error> {
-        let explanation =
-            Explanation { model: &self.fit.model, quantity: self.quantity, scale: self.scale };
+        let explanation = Explanation {
+            model: &self.fit.model,
+            quantity: self.quantity,
+            scale: self.scale,
+        };
         StemBlocks::new(audio, &self.stft, explanation, members, config)
     }
 

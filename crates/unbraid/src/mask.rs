@@ -34,7 +34,11 @@ fn check_exponent(exponent: f32) -> Result<(), Error> {
     if exponent.is_finite() && exponent > 0.0 {
         return Ok(());
     }
-    Err(Error::config("mask.exponent", exponent, "a finite number above 0"))
+    Err(Error::config(
+        "mask.exponent",
+        exponent,
+        "a finite number above 0",
+    ))
 }
 
 /// Turn the source models of one block of frames into each source's share of every bin, in place.
@@ -87,21 +91,26 @@ pub fn share_out(block: &mut ArrayViewMut3<'_, f32>, exponent: f32) -> Result<()
     let sources = block.len_of(Axis(0));
     let mut total = Array2::<f32>::zeros(largest.raw_dim());
     for model in block.outer_iter_mut() {
-        Zip::from(model).and(&largest).and(&mut total).for_each(|model, &largest, total| {
-            let relative = if largest > 0.0 { *model / largest } else { 1.0 };
-            *model = if exponent == 1.0 {
-                relative
-            } else if exponent == 2.0 {
-                relative * relative
-            } else {
-                relative.powf(exponent)
-            };
-            *total += *model;
-        });
+        Zip::from(model)
+            .and(&largest)
+            .and(&mut total)
+            .for_each(|model, &largest, total| {
+                let relative = if largest > 0.0 { *model / largest } else { 1.0 };
+                *model = if exponent == 1.0 {
+                    relative
+                } else if exponent == 2.0 {
+                    relative * relative
+                } else {
+                    relative.powf(exponent)
+                };
+                *total += *model;
+            });
     }
     if sources > 0 {
         for share in block.outer_iter_mut() {
-            Zip::from(share).and(&total).for_each(|share, total| *share /= total);
+            Zip::from(share)
+                .and(&total)
+                .for_each(|share, total| *share /= total);
         }
     }
     Ok(())
@@ -134,11 +143,14 @@ pub fn winner_takes_all(block: &mut ArrayViewMut3<'_, f32>) -> Result<(), Error>
     let largest = largest(block)?;
     let mut taken = Array2::from_elem(largest.raw_dim(), false);
     for model in block.outer_iter_mut() {
-        Zip::from(model).and(&largest).and(&mut taken).for_each(|model, &largest, taken| {
-            let wins = !*taken && *model >= largest;
-            *taken |= wins;
-            *model = f32::from(u8::from(wins));
-        });
+        Zip::from(model)
+            .and(&largest)
+            .and(&mut taken)
+            .for_each(|model, &largest, taken| {
+                let wins = !*taken && *model >= largest;
+                *taken |= wins;
+                *model = f32::from(u8::from(wins));
+            });
     }
     Ok(())
 }
@@ -150,11 +162,13 @@ fn largest(block: &ArrayViewMut3<'_, f32>) -> Result<Array2<f32>, Error> {
     // A sum is NaN or infinite if any value is; negatives are caught by the minimum.
     let (mut least, mut sum) = (0.0_f32, 0.0_f32);
     for model in block.outer_iter() {
-        Zip::from(&mut largest).and(model).for_each(|largest, &value| {
-            least = least.min(value);
-            sum += value * 0.0;
-            *largest = largest.max(value);
-        });
+        Zip::from(&mut largest)
+            .and(model)
+            .for_each(|largest, &value| {
+                least = least.min(value);
+                sum += value * 0.0;
+                *largest = largest.max(value);
+            });
     }
     if least < 0.0 || sum != 0.0 {
         let values = block.indexed_iter().map(|((s, f, t), &v)| ([s, f, t], v));
@@ -172,7 +186,12 @@ mod tests {
 
     fn models() -> impl Strategy<Value = Array3<f32>> {
         (1_usize..5, 1_usize..6, 1_usize..6).prop_flat_map(|(sources, bins, frames)| {
-            let value = prop_oneof![Just(0.0_f32), 1e-30_f32..1e-20, 0.0_f32..1.0, 1e10_f32..1e30];
+            let value = prop_oneof![
+                Just(0.0_f32),
+                1e-30_f32..1e-20,
+                0.0_f32..1.0,
+                1e10_f32..1e30
+            ];
             proptest::collection::vec(value, sources * bins * frames).prop_map(move |values| {
                 Array3::from_shape_vec((sources, bins, frames), values).unwrap()
             })
@@ -206,7 +225,16 @@ mod tests {
         let mut block = Array3::ones((2, 1, 1));
         for exponent in [0.0, -1.0, f32::NAN, f32::INFINITY] {
             let error = share_out(&mut block.view_mut(), exponent).unwrap_err();
-            assert!(matches!(error, Error::Config { field: "mask.exponent", .. }), "{exponent}");
+            assert!(
+                matches!(
+                    error,
+                    Error::Config {
+                        field: "mask.exponent",
+                        ..
+                    }
+                ),
+                "{exponent}"
+            );
         }
     }
 
@@ -216,7 +244,10 @@ mod tests {
             let mut block = Array3::ones((2, 3, 4));
             block[[1, 2, 3]] = value;
             let error = share_out(&mut block.clone().view_mut(), 1.0).unwrap_err();
-            assert!(matches!(&error, Error::NotNonNegative { at, .. } if *at == [1, 2, 3]), "{error}");
+            assert!(
+                matches!(&error, Error::NotNonNegative { at, .. } if *at == [1, 2, 3]),
+                "{error}"
+            );
             assert!(winner_takes_all(&mut block.view_mut()).is_err());
         }
     }

@@ -61,7 +61,11 @@ pub fn separate(
 ) -> Result<Separation, Error> {
     let factorization = factorize(audio, &config.factorize, observer)?;
     let grouping = factorization.group(&config.sources, &config.overrides)?;
-    Ok(Separation { factorization, grouping, config: config.stems })
+    Ok(Separation {
+        factorization,
+        grouping,
+        config: config.stems,
+    })
 }
 
 impl Separation {
@@ -72,6 +76,7 @@ impl Separation {
     ///
     /// [`Error::Shape`] if this is not the recording that was separated.
     pub fn stems<'a>(&'a self, audio: &'a Audio) -> Result<StemBlocks<'a>, Error> {
-        self.factorization.stems(audio, self.grouping.members(), self.config)
+        self.factorization
+            .stems(audio, self.grouping.members(), self.config)
     }
 }

@@ -82,8 +82,12 @@ impl Spectrogram {
         let mut values = Array3::<f32>::zeros((planes, frames, bins));
         for start in (0..frames).step_by(BLOCK_FRAMES) {
             let block = start..(start + BLOCK_FRAMES).min(frames);
-            let progress =
-                Progress { stage: Stage::Analyze, done: start, total: frames, objective: None };
+            let progress = Progress {
+                stage: Stage::Analyze,
+                done: start,
+                total: frames,
+                objective: None,
+            };
             if observer.progress(&progress) == ControlFlow::Break(()) {
                 return Err(Error::Cancelled);
             }
@@ -116,15 +120,26 @@ impl Spectrogram {
     /// - [`Error::TooShort`] if an axis is empty.
     /// - [`Error::NotNonNegative`] if a value is negative or not finite.
     pub fn from_values(values: ArrayView3<'_, f32>, quantity: Quantity) -> Result<Self, Error> {
-        for (axis, what) in
-            ["the channels", "the bins", "the frames"].into_iter().enumerate()
+        for (axis, what) in ["the channels", "the bins", "the frames"]
+            .into_iter()
+            .enumerate()
         {
             if values.shape()[axis] == 0 {
-                return Err(Error::TooShort { what, needed: 1, actual: 0 });
+                return Err(Error::TooShort {
+                    what,
+                    needed: 1,
+                    actual: 0,
+                });
             }
         }
-        check_non_negative("the spectrogram", values.indexed_iter().map(|((c, f, t), &v)| ([c, f, t], v)))?;
-        let values = values.permuted_axes([0, 2, 1]).as_standard_layout().into_owned();
+        check_non_negative(
+            "the spectrogram",
+            values.indexed_iter().map(|((c, f, t), &v)| ([c, f, t], v)),
+        )?;
+        let values = values
+            .permuted_axes([0, 2, 1])
+            .as_standard_layout()
+            .into_owned();
         Ok(Self::scaled(values, quantity))
     }
 
@@ -137,15 +152,25 @@ impl Spectrogram {
             .map(|row| row.iter().map(|&value| f64::from(value)).sum())
             .collect();
         let mean = sums.iter().sum::<f64>() / all.len() as f64;
-        let exponent = if mean > 0.0 { mean.log2().round() as i32 } else { 0 };
+        let exponent = if mean > 0.0 {
+            mean.log2().round() as i32
+        } else {
+            0
+        };
         // In f64, where even the factor of a subnormal mean has its place.
         let factor = 2.0_f64.powi(-exponent);
         if exponent != 0 {
             let scale = |value: &mut f32| *value = (f64::from(*value) * factor) as f32;
-            all.par_chunks_mut(bins).for_each(|row| row.iter_mut().for_each(scale));
+            all.par_chunks_mut(bins)
+                .for_each(|row| row.iter_mut().for_each(scale));
         }
         let mean = (mean * factor) as f32;
-        Self { values, quantity, exponent, mean }
+        Self {
+            values,
+            quantity,
+            exponent,
+            mean,
+        }
     }
 
     /// The scaled values, `(channels, bins, frames)`.
@@ -194,7 +219,8 @@ impl Spectrogram {
     pub(crate) fn rows(&self, channel: usize, frames: Range<usize>) -> &[f32] {
         let (_, all_frames, bins) = self.values.dim();
         let all = self.values.as_slice().expect("made contiguous");
-        &all[(channel * all_frames + frames.start) * bins..(channel * all_frames + frames.end) * bins]
+        &all[(channel * all_frames + frames.start) * bins
+            ..(channel * all_frames + frames.end) * bins]
     }
 }
 
@@ -205,8 +231,10 @@ pub(crate) fn check_non_negative<const N: usize>(
 ) -> Result<(), Error> {
     match values.find(|(_, value)| !(value.is_finite() && *value >= 0.0)) {
         None => Ok(()),
-        Some((at, value)) => {
-            Err(Error::NotNonNegative { what, value: f64::from(value), at: at.to_vec() })
-        }
+        Some((at, value)) => Err(Error::NotNonNegative {
+            what,
+            value: f64::from(value),
+            at: at.to_vec(),
+        }),
     }
 }

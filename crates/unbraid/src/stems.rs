@@ -5,8 +5,8 @@ use std::ops::Range;
 
 use ndarray::{Array2, Array3, ArrayViewMut3, Axis, s};
 use rayon::prelude::*;
-use unbraid_kernel::{Isa, Kernel, Scratch, Templates};
 use serde::{Deserialize, Serialize};
+use unbraid_kernel::{Isa, Kernel, Scratch, Templates};
 
 use crate::mask::{Render, share_out, winner_takes_all};
 use crate::model::LowRank;
@@ -28,7 +28,13 @@ pub struct StemsConfig {
 
 impl Default for StemsConfig {
     fn default() -> Self {
-        Self { render: Render::Ratio { exponent: 1.0 }, residual: false, portable: false }
+        Self {
+            render: Render::Ratio {
+                exponent: DEFAULT_EXPONENT,
+            },
+            residual: false,
+            portable: false,
+        }
     }
 }
 
@@ -42,6 +48,10 @@ pub struct Explanation<'a> {
     /// What its values must be multiplied by to give the recording's ([`crate::Spectrogram::scale`]).
     pub scale: f32,
 }
+
+/// The mask exponent unless asked otherwise: between a share in proportion and the Wiener filter, best on
+/// real clips (`docs/crosscheck.md`).
+pub const DEFAULT_EXPONENT: f32 = 1.5;
 
 /// Frames rendered at a time.
 const BLOCK_FRAMES: usize = 128;
@@ -100,9 +110,16 @@ impl SourceModel {
             let values = heard.as_slice().expect("selected rows are contiguous");
             Templates::new(isa, values, components.len(), model.bins()).expect(CHECKED)
         };
-        let channels = if components.is_empty() { 0 } else { model.channels() };
+        let channels = if components.is_empty() {
+            0
+        } else {
+            model.channels()
+        };
         let templates = (0..channels).map(pack).collect();
-        Self { components, templates }
+        Self {
+            components,
+            templates,
+        }
     }
 
     /// Write the source's model of some frames, frame after frame.
@@ -115,11 +132,18 @@ impl SourceModel {
         out: &mut [f32],
     ) {
         out.fill(0.0);
-        let Some(templates) = self.templates.get(channel) else { return };
-        let rows = model.activations.slice(s![frames, ..]).select(Axis(1), &self.components);
+        let Some(templates) = self.templates.get(channel) else {
+            return;
+        };
+        let rows = model
+            .activations
+            .slice(s![frames, ..])
+            .select(Axis(1), &self.components);
         let rows = rows.as_standard_layout();
         let rows = rows.as_slice().expect("made contiguous just above");
-        kernel.add_product(rows, templates, out, &mut Scratch::default()).expect(CHECKED);
+        kernel
+            .add_product(rows, templates, out, &mut Scratch::default())
+            .expect(CHECKED);
     }
 }
 
@@ -143,7 +167,11 @@ impl<'a> StemBlocks<'a> {
         config.render.check()?;
         let model = explanation.model;
         let frames = stft.frames(audio.len_samples());
-        let channels = if model.channels() == 1 { 1 } else { audio.channels() };
+        let channels = if model.channels() == 1 {
+            1
+        } else {
+            audio.channels()
+        };
         if (model.channels(), model.bins(), model.frames()) != (channels, stft.bins(), frames) {
             return Err(Error::Shape {
                 what: "the model",
@@ -158,12 +186,28 @@ impl<'a> StemBlocks<'a> {
         let stems = sources.len() + usize::from(config.residual);
         let overlap = OverlapAdd::new(stft, audio.len_samples());
         let overlaps = vec![overlap; stems * audio.channels()];
-        let isa = if config.portable { Isa::Portable } else { Isa::detect() };
+        let isa = if config.portable {
+            Isa::Portable
+        } else {
+            Isa::detect()
+        };
         // Products of the model need neither divergence nor floor; any legal values serve.
         let kernel = Kernel::with_isa(isa, 1.0, 1.0).expect(CHECKED);
-        let sources =
-            sources.into_iter().map(|components| SourceModel::new(model, components, isa)).collect();
-        Ok(Self { audio, stft, explanation, sources, kernel, config, overlaps, frame: 0, frames })
+        let sources = sources
+            .into_iter()
+            .map(|components| SourceModel::new(model, components, isa))
+            .collect();
+        Ok(Self {
+            audio,
+            stft,
+            explanation,
+            sources,
+            kernel,
+            config,
+            overlaps,
+            frame: 0,
+            frames,
+        })
     }
 
     /// The number of stems: one per source, and the residual if asked for.
@@ -201,7 +245,10 @@ impl<'a> StemBlocks<'a> {
             }
             start = end;
         }
-        samples.into_iter().map(|samples| Audio::new(samples, audio.sample_rate())).collect()
+        samples
+            .into_iter()
+            .map(|samples| Audio::new(samples, audio.sample_rate()))
+            .collect()
     }
 
     /// What every stem's frames must be multiplied by: one `(stems, frames, bins)` block per
@@ -214,9 +261,12 @@ impl<'a> StemBlocks<'a> {
             .map(|channel| {
                 let mut block = Array3::zeros((self.stems(), frames, bins));
                 let values = block.as_slice_mut().expect("made contiguous just above");
-                values.par_chunks_mut(frames * bins).zip(&self.sources).for_each(
-                    |(out, source)| source.write(&self.kernel, model, channel, range.clone(), out),
-                );
+                values
+                    .par_chunks_mut(frames * bins)
+                    .zip(&self.sources)
+                    .for_each(|(out, source)| {
+                        source.write(&self.kernel, model, channel, range.clone(), out)
+                    });
                 self.models_to_weights(&mut block.view_mut(), spectrum, channel);
                 block
             })
@@ -235,13 +285,15 @@ impl<'a> StemBlocks<'a> {
             let data = self.data(spectrum, channel);
             if self.config.render == Render::Model {
                 for model in block.outer_iter_mut().take(sources) {
-                    ndarray::Zip::from(model).and(&data).for_each(|model, &data| {
-                        let share = if data > 0.0 { *model / data } else { 0.0 };
-                        *model = match self.explanation.quantity {
-                            Quantity::Magnitude => share,
-                            Quantity::Power => share.sqrt(),
-                        };
-                    });
+                    ndarray::Zip::from(model)
+                        .and(&data)
+                        .for_each(|model, &data| {
+                            let share = if data > 0.0 { *model / data } else { 0.0 };
+                            *model = match self.explanation.quantity {
+                                Quantity::Magnitude => share,
+                                Quantity::Power => share.sqrt(),
+                            };
+                        });
                 }
             }
             if self.config.residual {
@@ -255,7 +307,11 @@ impl<'a> StemBlocks<'a> {
                 // With masks a model above the data leaves nothing; the literal model's residual
                 // is whatever makes the sum come out.
                 let literal = self.config.render == Render::Model;
-                residual.index_axis_mut(Axis(0), 0).assign(&if literal { rest } else { rest.mapv(|r| r.max(0.0)) });
+                residual.index_axis_mut(Axis(0), 0).assign(&if literal {
+                    rest
+                } else {
+                    rest.mapv(|r| r.max(0.0))
+                });
             }
         }
         let shared = match self.config.render {
@@ -314,7 +370,9 @@ impl Iterator for StemBlocks<'_> {
         let len = finished.first().map_or(0, |samples| samples.len());
         let mut out = Array3::zeros((stems, channels, len));
         for (mut row, samples) in out.rows_mut().into_iter().zip(finished) {
-            row.as_slice_mut().expect("rows are contiguous").copy_from_slice(samples);
+            row.as_slice_mut()
+                .expect("rows are contiguous")
+                .copy_from_slice(samples);
         }
         Some(out)
     }

@@ -44,7 +44,10 @@ impl StftConfig {
     #[must_use]
     pub fn for_sample_rate(sample_rate: u32) -> Self {
         const WINDOW_SECS: f64 = 4096.0 / 44_100.0;
-        let exponent = (f64::from(sample_rate) * WINDOW_SECS).log2().round().max(4.0);
+        let exponent = (f64::from(sample_rate) * WINDOW_SECS)
+            .log2()
+            .round()
+            .max(4.0);
         Self::with_fft_len(1 << exponent as u32)
     }
 
@@ -52,7 +55,12 @@ impl StftConfig {
     #[must_use]
     pub fn with_fft_len(fft_len: usize) -> Self {
         let hop_len = (fft_len / 4).max(1);
-        Self { window: Window::Hann, window_len: fft_len, fft_len, hop_len }
+        Self {
+            window: Window::Hann,
+            window_len: fft_len,
+            fft_len,
+            hop_len,
+        }
     }
 }
 
@@ -88,7 +96,9 @@ pub struct Stft {
 
 impl std::fmt::Debug for Stft {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Stft").field("config", &self.config).finish_non_exhaustive()
+        f.debug_struct("Stft")
+            .field("config", &self.config)
+            .finish_non_exhaustive()
     }
 }
 
@@ -104,7 +114,12 @@ impl Stft {
     /// [`Error::Config`] if a length is zero, the window is longer than the transform, or the
     /// frames do not overlap enough for the signal to be rebuilt.
     pub fn new(config: StftConfig) -> Result<Self, Error> {
-        let StftConfig { window, window_len, fft_len, hop_len } = config;
+        let StftConfig {
+            window,
+            window_len,
+            fft_len,
+            hop_len,
+        } = config;
         if fft_len < 2 {
             return Err(Error::config("stft.fft_len", fft_len, "at least 2"));
         }
@@ -167,7 +182,11 @@ impl Stft {
     /// every sample lies between two centres.
     #[must_use]
     pub fn frames(&self, len_samples: usize) -> usize {
-        if len_samples == 0 { 0 } else { (len_samples - 1) / self.config.hop_len + 2 }
+        if len_samples == 0 {
+            0
+        } else {
+            (len_samples - 1) / self.config.hop_len + 2
+        }
     }
 
     /// Centre frequency of every bin in Hz.
@@ -207,7 +226,12 @@ impl Stft {
             let samples = audio.channel(channel);
             let rows = rows.as_slice_mut().expect("made contiguous just above");
             rows.par_chunks_mut(bins).enumerate().for_each_init(
-                || (self.forward.make_input_vec(), self.forward.make_scratch_vec()),
+                || {
+                    (
+                        self.forward.make_input_vec(),
+                        self.forward.make_scratch_vec(),
+                    )
+                },
                 |(frame, scratch), (row, out)| {
                     self.cut_frame(samples, frames.start + row, frame);
                     self.forward
@@ -255,7 +279,9 @@ impl Stft {
             let mut overlap = OverlapAdd::new(self, len_samples);
             let rows = spectrum.channel_rows(channel);
             let done = overlap.push(rows);
-            out.as_slice_mut().expect("rows of a new array are contiguous").copy_from_slice(done);
+            out.as_slice_mut()
+                .expect("rows of a new array are contiguous")
+                .copy_from_slice(done);
         }
         Audio::new(samples, sample_rate)
     }
@@ -362,7 +388,15 @@ impl<'a> OverlapAdd<'a> {
     #[must_use]
     pub fn new(stft: &'a Stft, len_samples: usize) -> Self {
         let frames = stft.frames(len_samples);
-        Self { stft, len_samples, frames, frame: 0, start: 0, open: Vec::new(), done: Vec::new() }
+        Self {
+            stft,
+            len_samples,
+            frames,
+            frame: 0,
+            start: 0,
+            open: Vec::new(),
+            done: Vec::new(),
+        }
     }
 
     /// Add the next frames, given one after another, and take the samples that are finished.
@@ -402,7 +436,11 @@ impl<'a> OverlapAdd<'a> {
         let half = stft.window.len() / 2;
         assert!(rows.len().is_multiple_of(bins), "whole frames are pushed");
         let count = rows.len() / bins;
-        assert!(self.frame + count <= self.frames, "the signal has {} frames", self.frames);
+        assert!(
+            self.frame + count <= self.frames,
+            "the signal has {} frames",
+            self.frames
+        );
 
         // Samples from `start` to `reach` may be touched by these frames.
         let last = self.frame + count;
@@ -427,7 +465,9 @@ impl<'a> OverlapAdd<'a> {
                 .expect("the buffers come from the plan itself");
             let begin = self.frame * hop;
             for (n, (value, weight)) in time.iter().zip(&stft.window).enumerate() {
-                let Some(sample) = (begin + n).checked_sub(half) else { continue };
+                let Some(sample) = (begin + n).checked_sub(half) else {
+                    continue;
+                };
                 if sample >= self.len_samples {
                     break;
                 }
@@ -439,10 +479,14 @@ impl<'a> OverlapAdd<'a> {
         let finished = if self.frame == self.frames {
             self.len_samples
         } else {
-            (self.frame * hop).saturating_sub(half).clamp(self.start, self.len_samples)
+            (self.frame * hop)
+                .saturating_sub(half)
+                .clamp(self.start, self.len_samples)
         };
         self.done.clear();
-        let taken = self.open.drain(..(finished - self.start).min(self.open.len()));
+        let taken = self
+            .open
+            .drain(..(finished - self.start).min(self.open.len()));
         self.done.extend(taken);
         self.done.resize(finished - self.start, 0.0);
         for (n, value) in self.done.iter_mut().enumerate() {

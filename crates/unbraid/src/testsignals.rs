@@ -13,13 +13,18 @@ use crate::spectrogram::{Quantity, Spectrogram};
 #[must_use]
 pub fn noise(len_samples: usize, seed: u64) -> Vec<f32> {
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
-    (0..len_samples).map(|_| (rng.next_u32() >> 8) as f32 / (1 << 23) as f32 - 1.0).collect()
+    (0..len_samples)
+        .map(|_| (rng.next_u32() >> 8) as f32 / (1 << 23) as f32 - 1.0)
+        .collect()
 }
 
 /// Uniform values in (0, 1].
 #[must_use]
 pub fn positive(shape: (usize, usize), seed: u64) -> Array2<f32> {
-    let values = noise(shape.0 * shape.1, seed).into_iter().map(|x| 0.5 * x + 0.5 + 1e-4).collect();
+    let values = noise(shape.0 * shape.1, seed)
+        .into_iter()
+        .map(|x| 0.5 * x + 0.5 + 1e-4)
+        .collect();
     Array2::from_shape_vec(shape, values).expect("as many values as the shape has")
 }
 

@@ -38,8 +38,13 @@ pub enum Window {
 
 impl Window {
     /// Every window.
-    pub const ALL: [Self; 5] =
-        [Self::Hann, Self::Hamming, Self::Blackman, Self::Sine, Self::Rectangular];
+    pub const ALL: [Self; 5] = [
+        Self::Hann,
+        Self::Hamming,
+        Self::Blackman,
+        Self::Sine,
+        Self::Rectangular,
+    ];
 
     /// The window's `len` samples, between 0 and 1.
     ///
@@ -57,9 +62,7 @@ impl Window {
             match self {
                 Self::Hann => 0.5 - 0.5 * (2.0 * PI * x).cos(),
                 Self::Hamming => 0.54 - 0.46 * (2.0 * PI * x).cos(),
-                Self::Blackman => {
-                    0.42 - 0.5 * (2.0 * PI * x).cos() + 0.08 * (4.0 * PI * x).cos()
-                }
+                Self::Blackman => 0.42 - 0.5 * (2.0 * PI * x).cos() + 0.08 * (4.0 * PI * x).cos(),
                 Self::Sine => (PI * x).sin(),
                 Self::Rectangular => 1.0,
             }
@@ -89,10 +92,13 @@ impl FromStr for Window {
     type Err = Error;
 
     fn from_str(name: &str) -> Result<Self, Error> {
-        Self::ALL.into_iter().find(|window| window.name() == name).ok_or_else(|| {
-            let names = Self::ALL.map(Self::name).join(", ");
-            Error::config("stft.window", name, format!("one of {names}"))
-        })
+        Self::ALL
+            .into_iter()
+            .find(|window| window.name() == name)
+            .ok_or_else(|| {
+                let names = Self::ALL.map(Self::name).join(", ");
+                Error::config("stft.window", name, format!("one of {names}"))
+            })
     }
 }
 
@@ -113,15 +119,25 @@ mod tests {
         for window in Window::ALL {
             for len in [1, 2, 3, 16, 1024] {
                 let samples = window.samples(len);
-                assert!(samples.iter().all(|w| (0.0..=1.0 + 1e-12).contains(w)), "{window} {len}");
-                assert!(samples[len / 2] > 0.99 || len == 3, "{window} {len}: {samples:?}");
+                assert!(
+                    samples.iter().all(|w| (0.0..=1.0 + 1e-12).contains(w)),
+                    "{window} {len}"
+                );
+                assert!(
+                    samples[len / 2] > 0.99 || len == 3,
+                    "{window} {len}: {samples:?}"
+                );
             }
         }
     }
 
     #[test]
     fn the_square_of_sine_is_hann() {
-        for (sine, hann) in Window::Sine.samples(64).iter().zip(Window::Hann.samples(64)) {
+        for (sine, hann) in Window::Sine
+            .samples(64)
+            .iter()
+            .zip(Window::Hann.samples(64))
+        {
             assert!((sine * sine - hann).abs() < 1e-14);
         }
     }

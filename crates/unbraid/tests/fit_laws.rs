@@ -18,7 +18,11 @@ const BETAS: [f64; 9] = [-1.0, -0.5, 0.0, 0.5, 1.0, 1.5, 2.0, 2.5, 3.0];
 const OBJECTIVE_ROUNDING: f64 = 2e-6;
 
 fn config(beta: f64, iterations: usize) -> FitConfig {
-    FitConfig { beta, iterations, ..FitConfig::default() }
+    FitConfig {
+        beta,
+        iterations,
+        ..FitConfig::default()
+    }
 }
 
 fn assert_never_rises(objective: &[f64], what: &str) {
@@ -37,11 +41,41 @@ fn penalties() -> Vec<(&'static str, Penalties)> {
     let none = Penalties::default();
     vec![
         ("none", none),
-        ("activations_l1", Penalties { activations_l1: 0.5, ..none }),
-        ("activations_l2", Penalties { activations_l2: 2.0, ..none }),
-        ("continuity", Penalties { continuity: 5.0, ..none }),
-        ("templates_l1", Penalties { templates_l1: 0.5, ..none }),
-        ("templates_l2", Penalties { templates_l2: 0.1, ..none }),
+        (
+            "activations_l1",
+            Penalties {
+                activations_l1: 0.5,
+                ..none
+            },
+        ),
+        (
+            "activations_l2",
+            Penalties {
+                activations_l2: 2.0,
+                ..none
+            },
+        ),
+        (
+            "continuity",
+            Penalties {
+                continuity: 5.0,
+                ..none
+            },
+        ),
+        (
+            "templates_l1",
+            Penalties {
+                templates_l1: 0.5,
+                ..none
+            },
+        ),
+        (
+            "templates_l2",
+            Penalties {
+                templates_l2: 0.1,
+                ..none
+            },
+        ),
         (
             "all",
             Penalties {
@@ -59,7 +93,11 @@ fn penalties() -> Vec<(&'static str, Penalties)> {
 fn the_objective_never_rises_for_any_beta_with_any_penalty() {
     for channels in [1, 2] {
         let spectrogram = noisy_spectrogram(channels, 33, 70, 3);
-        let pan = if channels > 1 { Update::Learn } else { Update::Fixed };
+        let pan = if channels > 1 {
+            Update::Learn
+        } else {
+            Update::Fixed
+        };
         for beta in BETAS {
             for (name, penalties) in penalties() {
                 let start = LowRank::free(&spectrogram, 5, Start::Random, 7).unwrap();
@@ -70,8 +108,17 @@ fn the_objective_never_rises_for_any_beta_with_any_penalty() {
                 let (first, last) = (fitted.objective[0], fitted.final_objective());
                 assert!(last < first, "{what}: nothing was learnt");
                 let model = &fitted.model;
-                assert!(model.templates().iter().all(|x| x.is_finite() && *x >= 0.0), "{what}");
-                assert!(model.activations().iter().all(|x| x.is_finite() && *x >= 0.0), "{what}");
+                assert!(
+                    model.templates().iter().all(|x| x.is_finite() && *x >= 0.0),
+                    "{what}"
+                );
+                assert!(
+                    model
+                        .activations()
+                        .iter()
+                        .all(|x| x.is_finite() && *x >= 0.0),
+                    "{what}"
+                );
             }
         }
     }
@@ -84,7 +131,12 @@ fn slowly_adapting_columns_never_raise_the_objective() {
         let fixed = LowRank::free(&spectrogram, 3, Start::Random, 1).unwrap();
         let slow = fixed.clone().with_templates(Update::Adapt { rate: 0.1 });
         let free = LowRank::free(&spectrogram, 2, Start::Random, 2).unwrap();
-        let model = fixed.with_templates(Update::Fixed).stack(&slow).unwrap().stack(&free).unwrap();
+        let model = fixed
+            .with_templates(Update::Fixed)
+            .stack(&slow)
+            .unwrap()
+            .stack(&free)
+            .unwrap();
         let fitted = fit(model, &spectrogram, &config(beta, 30), &mut ()).unwrap();
         assert_never_rises(&fitted.objective, &format!("β {beta}"));
     }
@@ -100,7 +152,11 @@ fn the_objective_is_that_of_the_naive_loops_at_every_iteration() {
         let (bins, frames, components) = (37, 101, 3);
         let spectrogram = noisy_spectrogram(channels, bins, frames, 11);
         for beta in BETAS {
-            let pan = if channels > 1 { Update::Learn } else { Update::Fixed };
+            let pan = if channels > 1 {
+                Update::Learn
+            } else {
+                Update::Fixed
+            };
             let start = LowRank::free(&spectrogram, components, Start::Random, 4).unwrap();
             let start = start.with_pan(pan);
             let mut factors = Factors {
@@ -130,9 +186,20 @@ fn a_matrix_made_as_a_product_is_recovered() {
     // Below β = 1 the steps are shorter, and convergence slower.
     for (beta, iterations, left) in [(1.0, 3000, 2e-4), (2.0, 3000, 2e-4), (0.5, 3000, 1e-3)] {
         let start = |seed| LowRank::free(&spectrogram, 4, Start::Random, seed);
-        let fitted = fit_best(start, 0, 4, &spectrogram, &config(beta, iterations), &mut ()).unwrap();
+        let fitted = fit_best(
+            start,
+            0,
+            4,
+            &spectrogram,
+            &config(beta, iterations),
+            &mut (),
+        )
+        .unwrap();
         let ratio = fitted.final_objective() / fitted.objective[0];
-        assert!(ratio < left, "β {beta}: {ratio} of the first objective is left");
+        assert!(
+            ratio < left,
+            "β {beta}: {ratio} of the first objective is left"
+        );
     }
 }
 
@@ -141,13 +208,23 @@ fn fixed_columns_stay_as_they_are_to_the_last_bit() {
     let spectrogram = noisy_spectrogram(2, 33, 60, 9);
     let dictionary = LowRank::free(&spectrogram, 3, Start::Random, 1).unwrap();
     let gains = positive((3, 2), 5);
-    let dictionary = dictionary.with_pan_gains(gains.view()).unwrap().with_templates(Update::Fixed);
+    let dictionary = dictionary
+        .with_pan_gains(gains.view())
+        .unwrap()
+        .with_templates(Update::Fixed);
     let dictionary = dictionary.with_pan(Update::Fixed);
     let free = LowRank::free(&spectrogram, 2, Start::Random, 2).unwrap();
     let held = LowRank::free(&spectrogram, 2, Start::Random, 3).unwrap();
     let held = held.with_activations(Update::Fixed);
-    let model = dictionary.clone().stack(&free).unwrap().stack(&held).unwrap();
-    let fitted = fit(model.clone(), &spectrogram, &config(1.0, 20), &mut ()).unwrap().model;
+    let model = dictionary
+        .clone()
+        .stack(&free)
+        .unwrap()
+        .stack(&held)
+        .unwrap();
+    let fitted = fit(model.clone(), &spectrogram, &config(1.0, 20), &mut ())
+        .unwrap()
+        .model;
 
     for k in 0..3 {
         assert_eq!(fitted.templates().column(k), model.templates().column(k));
@@ -169,7 +246,9 @@ fn activations_are_zero_where_they_are_not_allowed() {
     let allowed = Array2::from_shape_fn((3, 50), |(k, t)| (t / 10 + k) % 2 == 0);
     let start = LowRank::free(&spectrogram, 3, Start::Random, 0).unwrap();
     let start = start.allow(allowed.view()).unwrap();
-    let fitted = fit(start, &spectrogram, &config(1.0, 30), &mut ()).unwrap().model;
+    let fitted = fit(start, &spectrogram, &config(1.0, 30), &mut ())
+        .unwrap()
+        .model;
     for (index, &allowed) in allowed.indexed_iter() {
         assert!(allowed || fitted.activations()[index] == 0.0, "{index:?}");
     }
@@ -185,10 +264,15 @@ fn fitting_with_fixed_templates_gives_the_activations_again() {
     let spectrogram = Spectrogram::from_values(values.view(), Quantity::Magnitude).unwrap();
     let start = LowRank::free(&spectrogram, 3, Start::Templates(templates.view()), 0).unwrap();
     let start = start.with_templates(Update::Fixed);
-    let fitted = fit(start, &spectrogram, &config(1.0, 4000), &mut ()).unwrap().model;
+    let fitted = fit(start, &spectrogram, &config(1.0, 4000), &mut ())
+        .unwrap()
+        .model;
     for (index, &found) in fitted.activations().indexed_iter() {
         let (found, given) = (found * spectrogram.scale(), activations[index]);
-        assert!((found - given).abs() < 0.02 * given.max(0.1), "{index:?}: {found} {given}");
+        assert!(
+            (found - given).abs() < 0.02 * given.max(0.1),
+            "{index:?}: {found} {given}"
+        );
     }
 }
 
@@ -198,7 +282,9 @@ fn l1_makes_more_zeros_and_continuity_smoother_activations() {
     let fit_with = |penalties| {
         let start = LowRank::free(&spectrogram, 6, Start::Random, 0).unwrap();
         let start = start.with_penalties(penalties);
-        fit(start, &spectrogram, &config(1.0, 200), &mut ()).unwrap().model
+        fit(start, &spectrogram, &config(1.0, 200), &mut ())
+            .unwrap()
+            .model
     };
     let silent = |model: &LowRank| model.activations().iter().filter(|&&h| h < 1e-3).count();
     let rough = |model: &LowRank| -> f32 {
@@ -206,16 +292,37 @@ fn l1_makes_more_zeros_and_continuity_smoother_activations() {
         let steps: f32 = h
             .rows()
             .into_iter()
-            .map(|row| row.windows(2).into_iter().map(|w| (w[1] - w[0]).powi(2)).sum::<f32>())
+            .map(|row| {
+                row.windows(2)
+                    .into_iter()
+                    .map(|w| (w[1] - w[0]).powi(2))
+                    .sum::<f32>()
+            })
             .sum();
         steps / h.iter().map(|h| h * h).sum::<f32>()
     };
     let none = Penalties::default();
     let plain = fit_with(none);
-    let sparse = fit_with(Penalties { activations_l1: 0.5, ..none });
-    let smooth = fit_with(Penalties { continuity: 10.0, ..none });
-    assert!(silent(&sparse) > silent(&plain), "{} {}", silent(&sparse), silent(&plain));
-    assert!(rough(&smooth) < 0.5 * rough(&plain), "{} {}", rough(&smooth), rough(&plain));
+    let sparse = fit_with(Penalties {
+        activations_l1: 0.5,
+        ..none
+    });
+    let smooth = fit_with(Penalties {
+        continuity: 10.0,
+        ..none
+    });
+    assert!(
+        silent(&sparse) > silent(&plain),
+        "{} {}",
+        silent(&sparse),
+        silent(&plain)
+    );
+    assert!(
+        rough(&smooth) < 0.5 * rough(&plain),
+        "{} {}",
+        rough(&smooth),
+        rough(&plain)
+    );
 }
 
 #[test]
@@ -225,25 +332,50 @@ fn template_penalties_make_templates_sparser_and_flatter() {
     let spread = |penalties| {
         let start = LowRank::free(&spectrogram, 6, Start::Random, 0).unwrap();
         let start = start.with_penalties(penalties);
-        let model = fit(start, &spectrogram, &config(1.0, 100), &mut ()).unwrap().model;
+        let model = fit(start, &spectrogram, &config(1.0, 100), &mut ())
+            .unwrap()
+            .model;
         let spread = |w: ndarray::ArrayView1<'_, f32>| w.sum() / w.dot(&w).sqrt();
-        model.templates().columns().into_iter().map(spread).sum::<f32>()
+        model
+            .templates()
+            .columns()
+            .into_iter()
+            .map(spread)
+            .sum::<f32>()
     };
     let none = Penalties::default();
     let plain = spread(none);
-    let sparse = spread(Penalties { templates_l1: 0.5, ..none });
-    let flat = spread(Penalties { templates_l2: 0.2, ..none });
-    assert!(sparse < plain && plain < flat, "{sparse} < {plain} < {flat}");
+    let sparse = spread(Penalties {
+        templates_l1: 0.5,
+        ..none
+    });
+    let flat = spread(Penalties {
+        templates_l2: 0.2,
+        ..none
+    });
+    assert!(
+        sparse < plain && plain < flat,
+        "{sparse} < {plain} < {flat}"
+    );
 }
 
 #[test]
 fn the_same_seed_gives_the_same_bytes_at_any_thread_count() {
     let spectrogram = noisy_spectrogram(2, 65, 900, 23);
     let run = |threads, seed| {
-        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        let pool = rayon::ThreadPoolBuilder::new()
+            .num_threads(threads)
+            .build()
+            .unwrap();
         pool.install(|| {
             let start = LowRank::free(&spectrogram, 4, Start::Random, seed).unwrap();
-            fit(start.with_pan(Update::Learn), &spectrogram, &config(1.0, 5), &mut ()).unwrap()
+            fit(
+                start.with_pan(Update::Learn),
+                &spectrogram,
+                &config(1.0, 5),
+                &mut (),
+            )
+            .unwrap()
         })
     };
     let one = run(1, 0);
@@ -258,11 +390,19 @@ fn the_portable_kernel_agrees_with_the_fast_one() {
     for beta in BETAS {
         let run = |portable| {
             let start = LowRank::free(&spectrogram, 4, Start::Random, 0).unwrap();
-            let config = FitConfig { portable, ..config(beta, 10) };
-            fit(start, &spectrogram, &config, &mut ()).unwrap().final_objective()
+            let config = FitConfig {
+                portable,
+                ..config(beta, 10)
+            };
+            fit(start, &spectrogram, &config, &mut ())
+                .unwrap()
+                .final_objective()
         };
         let (fast, portable) = (run(false), run(true));
-        assert!((fast - portable).abs() < 1e-4 * portable, "β {beta}: {fast} {portable}");
+        assert!(
+            (fast - portable).abs() < 1e-4 * portable,
+            "β {beta}: {fast} {portable}"
+        );
     }
 }
 
@@ -274,14 +414,19 @@ fn scaling_the_data_scales_the_model() {
         let values = spectrogram.view().mapv(|value| value * factor);
         let scaled = Spectrogram::from_values(values.view(), Quantity::Magnitude).unwrap();
         let start = LowRank::free(&scaled, 3, Start::Random, 0).unwrap();
-        let model = fit(start, &scaled, &config(1.0, 20), &mut ()).unwrap().model;
+        let model = fit(start, &scaled, &config(1.0, 20), &mut ())
+            .unwrap()
+            .model;
         model.model(0) * (scaled.scale() / factor)
     };
     let plain = run(1.0);
     assert_eq!(plain, run(1024.0));
     let other = run(3.0);
     for (index, &value) in plain.indexed_iter() {
-        assert!((value - other[index]).abs() <= 1e-3 * value.max(1e-3), "{index:?}");
+        assert!(
+            (value - other[index]).abs() <= 1e-3 * value.max(1e-3),
+            "{index:?}"
+        );
     }
 }
 
@@ -291,12 +436,20 @@ fn an_nndsvdar_start_is_better_than_chance() {
     let random = LowRank::free(&spectrogram, 5, Start::Random, 0).unwrap();
     let nndsvdar = LowRank::free(&spectrogram, 5, Start::Nndsvdar, 0).unwrap();
     let after = |start, iterations| {
-        fit(start, &spectrogram, &config(2.0, iterations), &mut ()).unwrap().final_objective()
+        fit(start, &spectrogram, &config(2.0, iterations), &mut ())
+            .unwrap()
+            .final_objective()
     };
     assert!(after(nndsvdar.clone(), 0) < 0.5 * after(random.clone(), 0));
     assert!(after(nndsvdar.clone(), 20) < after(random, 20));
     // "ar": no zero that a multiplicative step could never leave.
-    assert!(nndsvdar.templates().iter().chain(nndsvdar.activations()).all(|&x| x > 0.0));
+    assert!(
+        nndsvdar
+            .templates()
+            .iter()
+            .chain(nndsvdar.activations())
+            .all(|&x| x > 0.0)
+    );
 }
 
 #[test]
@@ -304,8 +457,18 @@ fn starts_from_examples_and_activations_keep_them() {
     let spectrogram = noisy_spectrogram(1, 20, 30, 43);
     let (templates, activations) = (positive((20, 3), 1), positive((3, 30), 2));
     let from = |start| LowRank::free(&spectrogram, 3, start, 0);
-    assert_eq!(from(Start::Templates(templates.view())).unwrap().templates(), templates);
-    assert_eq!(from(Start::Activations(activations.view())).unwrap().activations(), activations);
+    assert_eq!(
+        from(Start::Templates(templates.view()))
+            .unwrap()
+            .templates(),
+        templates
+    );
+    assert_eq!(
+        from(Start::Activations(activations.view()))
+            .unwrap()
+            .activations(),
+        activations
+    );
     assert!(from(Start::Templates(activations.view())).is_err());
 }
 
@@ -324,10 +487,18 @@ fn silence_has_silent_activations() {
 fn a_tolerance_stops_before_the_count() {
     let spectrogram = noisy_spectrogram(1, 33, 80, 47);
     let start = LowRank::free(&spectrogram, 3, Start::Random, 0).unwrap();
-    let config = FitConfig { tolerance: Some(1e-3), iterations: 5000, ..FitConfig::default() };
+    let config = FitConfig {
+        tolerance: Some(1e-3),
+        iterations: 5000,
+        ..FitConfig::default()
+    };
     let fitted = fit(start, &spectrogram, &config, &mut ()).unwrap();
     assert_eq!(fitted.stop, Stop::Tolerance);
-    assert!(fitted.iterations() > 10 && fitted.iterations() < 5000, "{}", fitted.iterations());
+    assert!(
+        fitted.iterations() > 10 && fitted.iterations() < 5000,
+        "{}",
+        fitted.iterations()
+    );
 }
 
 #[test]
@@ -337,7 +508,11 @@ fn an_observer_can_stop_the_fit_within_one_iteration() {
     let mut calls = 0;
     let mut observer = |progress: &unbraid::observe::Progress| {
         calls += 1;
-        if progress.done == 4 { std::ops::ControlFlow::Break(()) } else { std::ops::ControlFlow::Continue(()) }
+        if progress.done == 4 {
+            std::ops::ControlFlow::Break(())
+        } else {
+            std::ops::ControlFlow::Continue(())
+        }
     };
     let result = fit(start, &spectrogram, &config(1.0, 100), &mut observer);
     assert_eq!(result.unwrap_err(), unbraid::Error::Cancelled);
@@ -350,7 +525,14 @@ fn restarts_keep_the_best() {
     let start = |seed| LowRank::free(&spectrogram, 4, Start::Random, seed);
     let each: Vec<f64> = (0..4)
         .map(|seed| {
-            fit(start(seed).unwrap(), &spectrogram, &config(1.0, 15), &mut ()).unwrap().final_objective()
+            fit(
+                start(seed).unwrap(),
+                &spectrogram,
+                &config(1.0, 15),
+                &mut (),
+            )
+            .unwrap()
+            .final_objective()
         })
         .collect();
     let best = fit_best(start, 0, 3, &spectrogram, &config(1.0, 15), &mut ()).unwrap();
@@ -364,31 +546,67 @@ fn settings_that_are_not_allowed_are_refused_by_name() {
     let free = |components| LowRank::free(&spectrogram, components, Start::Random, 0);
     for components in [0, 13] {
         let message = free(components).unwrap_err().to_string();
-        assert!(message.contains("`components`") && message.contains("12"), "{message}");
+        assert!(
+            message.contains("`components`") && message.contains("12"),
+            "{message}"
+        );
     }
     let base = FitConfig::default();
     let none = Penalties::default();
     let plain = free(2).unwrap();
     let cases = [
-        ("fit.beta", FitConfig { beta: f64::NAN, ..base }, plain.clone()),
+        (
+            "fit.beta",
+            FitConfig {
+                beta: f64::NAN,
+                ..base
+            },
+            plain.clone(),
+        ),
         ("fit.beta", FitConfig { beta: 3.5, ..base }, plain.clone()),
-        ("fit.tolerance", FitConfig { tolerance: Some(-1.0), ..base }, plain.clone()),
-        ("templates.rate", base, plain.clone().with_templates(Update::Adapt { rate: 0.0 })),
-        ("activations.rate", base, plain.clone().with_activations(Update::Adapt { rate: 1.5 })),
+        (
+            "fit.tolerance",
+            FitConfig {
+                tolerance: Some(-1.0),
+                ..base
+            },
+            plain.clone(),
+        ),
+        (
+            "templates.rate",
+            base,
+            plain.clone().with_templates(Update::Adapt { rate: 0.0 }),
+        ),
+        (
+            "activations.rate",
+            base,
+            plain.clone().with_activations(Update::Adapt { rate: 1.5 }),
+        ),
         (
             "penalties.activations_l1",
             base,
-            plain.clone().with_penalties(Penalties { activations_l1: -0.1, ..none }),
+            plain.clone().with_penalties(Penalties {
+                activations_l1: -0.1,
+                ..none
+            }),
         ),
         (
             "penalties.continuity",
             base,
-            plain.with_penalties(Penalties { continuity: f32::INFINITY, ..none }),
+            plain.with_penalties(Penalties {
+                continuity: f32::INFINITY,
+                ..none
+            }),
         ),
     ];
     for (field, config, model) in cases {
-        let message = fit(model, &spectrogram, &config, &mut ()).unwrap_err().to_string();
-        assert!(message.contains(&format!("`{field}`")), "{field}: {message}");
+        let message = fit(model, &spectrogram, &config, &mut ())
+            .unwrap_err()
+            .to_string();
+        assert!(
+            message.contains(&format!("`{field}`")),
+            "{field}: {message}"
+        );
     }
     let other = noisy_spectrogram(1, 9, 13, 61);
     assert!(fit(free(2).unwrap(), &other, &base, &mut ()).is_err());

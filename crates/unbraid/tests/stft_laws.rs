@@ -16,14 +16,25 @@ fn audio(channels: usize, len: usize, seed: u64) -> Audio {
 }
 
 fn legal() -> impl Strategy<Value = StftConfig> {
-    (0..Window::ALL.len(), 1_usize..160, 0_usize..40, 1_usize..160).prop_filter_map(
-        "only legal settings",
-        |(window, window_len, padding, hop_len)| {
-            let fft_len = (window_len + padding).max(2);
-            let config = StftConfig { window: Window::ALL[window], window_len, fft_len, hop_len };
-            Stft::new(config).ok().map(|_| config)
-        },
+    (
+        0..Window::ALL.len(),
+        1_usize..160,
+        0_usize..40,
+        1_usize..160,
     )
+        .prop_filter_map(
+            "only legal settings",
+            |(window, window_len, padding, hop_len)| {
+                let fft_len = (window_len + padding).max(2);
+                let config = StftConfig {
+                    window: Window::ALL[window],
+                    window_len,
+                    fft_len,
+                    hop_len,
+                };
+                Stft::new(config).ok().map(|_| config)
+            },
+        )
 }
 
 proptest! {
@@ -86,7 +97,12 @@ proptest! {
 
 #[test]
 fn the_spectrum_is_that_of_the_defining_sum() {
-    let config = StftConfig { window: Window::Hann, window_len: 24, fft_len: 32, hop_len: 6 };
+    let config = StftConfig {
+        window: Window::Hann,
+        window_len: 24,
+        fft_len: 32,
+        hop_len: 6,
+    };
     let audio = audio(1, 90, 5);
     let stft = Stft::new(config).unwrap();
     let spectrum = stft.forward(&audio);
@@ -95,20 +111,30 @@ fn the_spectrum_is_that_of_the_defining_sum() {
         let (mut re, mut im) = (0.0, 0.0);
         for (n, w) in window.iter().enumerate() {
             let at = (t * 6 + n) as isize - 12;
-            let x = usize::try_from(at).ok().and_then(|at| audio.channel(0).get(at)).copied();
+            let x = usize::try_from(at)
+                .ok()
+                .and_then(|at| audio.channel(0).get(at))
+                .copied();
             let angle = -std::f64::consts::TAU * (f * n) as f64 / 32.0;
             re += w * f64::from(x.unwrap_or(0.0)) * angle.cos();
             im += w * f64::from(x.unwrap_or(0.0)) * angle.sin();
         }
         let error = (f64::from(found.re) - re).hypot(f64::from(found.im) - im);
-        assert!(error < 1e-5, "bin {f}, frame {t}: {found} instead of {re} {im}");
+        assert!(
+            error < 1e-5,
+            "bin {f}, frame {t}: {found} instead of {re} {im}"
+        );
     }
 }
 
 #[test]
 fn one_sample_is_enough() {
     for window in Window::ALL {
-        let stft = Stft::new(StftConfig { window, ..StftConfig::with_fft_len(2048) }).unwrap();
+        let stft = Stft::new(StftConfig {
+            window,
+            ..StftConfig::with_fft_len(2048)
+        })
+        .unwrap();
         let audio = Audio::new(ndarray::array![[0.7]], 44_100).unwrap();
         let again = stft.inverse(&stft.forward(&audio), 1, 44_100).unwrap();
         assert!((again.channel(0)[0] - 0.7).abs() < 1e-6, "{window}");
@@ -119,21 +145,64 @@ fn one_sample_is_enough() {
 fn settings_that_cannot_be_undone_are_refused_by_name() {
     let good = StftConfig::with_fft_len(64);
     let cases = [
-        ("stft.fft_len", StftConfig { fft_len: 1, window_len: 1, ..good }),
-        ("stft.fft_len", StftConfig { fft_len: 1 << 25, ..good }),
-        ("stft.window_len", StftConfig { window_len: 0, ..good }),
-        ("stft.window_len", StftConfig { window_len: 65, ..good }),
+        (
+            "stft.fft_len",
+            StftConfig {
+                fft_len: 1,
+                window_len: 1,
+                ..good
+            },
+        ),
+        (
+            "stft.fft_len",
+            StftConfig {
+                fft_len: 1 << 25,
+                ..good
+            },
+        ),
+        (
+            "stft.window_len",
+            StftConfig {
+                window_len: 0,
+                ..good
+            },
+        ),
+        (
+            "stft.window_len",
+            StftConfig {
+                window_len: 65,
+                ..good
+            },
+        ),
         ("stft.hop_len", StftConfig { hop_len: 0, ..good }),
-        ("stft.hop_len", StftConfig { hop_len: 64, ..good }),
+        (
+            "stft.hop_len",
+            StftConfig {
+                hop_len: 64,
+                ..good
+            },
+        ),
     ];
     for (field, config) in cases {
         let error = Stft::new(config).unwrap_err();
-        assert!(matches!(&error, Error::Config { field: f, .. } if *f == field), "{field}: {error}");
+        assert!(
+            matches!(&error, Error::Config { field: f, .. } if *f == field),
+            "{field}: {error}"
+        );
     }
-    let message = Stft::new(StftConfig { hop_len: 64, ..good }).unwrap_err().to_string();
+    let message = Stft::new(StftConfig {
+        hop_len: 64,
+        ..good
+    })
+    .unwrap_err()
+    .to_string();
     assert!(message.contains("between 1 and"), "{message}");
     // Without a taper, frames need not overlap.
-    let config = StftConfig { window: Window::Rectangular, hop_len: 64, ..good };
+    let config = StftConfig {
+        window: Window::Rectangular,
+        hop_len: 64,
+        ..good
+    };
     assert!(Stft::new(config).is_ok());
 }
 
@@ -141,5 +210,8 @@ fn settings_that_cannot_be_undone_are_refused_by_name() {
 fn a_spectrum_of_another_length_is_refused() {
     let stft = Stft::new(StftConfig::with_fft_len(64)).unwrap();
     let spectrum = stft.forward(&audio(1, 1000, 1));
-    assert!(matches!(stft.inverse(&spectrum, 2000, 8000), Err(Error::Shape { .. })));
+    assert!(matches!(
+        stft.inverse(&spectrum, 2000, 8000),
+        Err(Error::Shape { .. })
+    ));
 }

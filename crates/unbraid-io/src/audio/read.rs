@@ -83,7 +83,9 @@ pub fn read_audio(path: &Path, span: Span) -> Result<Recording, Error> {
 /// ```
 pub fn read_bytes(bytes: Vec<u8>, name: &Path, span: Span) -> Result<Recording, Error> {
     if bytes.is_empty() {
-        return Err(Error::Empty { path: name.to_owned() });
+        return Err(Error::Empty {
+            path: name.to_owned(),
+        });
     }
     Reader::new(Box::new(Cursor::new(bytes)), name)?.read(span)
 }
@@ -120,16 +122,24 @@ impl<'a> Reader<'a> {
         let metadata = file.metadata().map_err(reading(path))?;
         if metadata.is_dir() {
             let source = std::io::Error::from(ErrorKind::IsADirectory);
-            return Err(Error::Read { path: path.to_owned(), source });
+            return Err(Error::Read {
+                path: path.to_owned(),
+                source,
+            });
         }
         if metadata.is_file() && metadata.len() == 0 {
-            return Err(Error::Empty { path: path.to_owned() });
+            return Err(Error::Empty {
+                path: path.to_owned(),
+            });
         }
         Self::new(Box::new(file), path)
     }
 
     fn new(source: Box<dyn MediaSource>, path: &'a Path) -> Result<Self, Error> {
-        let not_audio = |reason: String| Error::NotAudio { path: path.to_owned(), reason };
+        let not_audio = |reason: String| Error::NotAudio {
+            path: path.to_owned(),
+            reason,
+        };
         let stream = MediaSourceStream::new(source, Default::default());
         let (format, meta) = (FormatOptions::default(), MetadataOptions::default());
         let container = symphonia::default::get_probe()
@@ -147,9 +157,14 @@ impl<'a> Reader<'a> {
             .sample_rate
             .filter(|&rate| rate > 0)
             .ok_or_else(|| not_audio("no sample rate".into()))?;
-        let channels = codec.channels.as_ref().map_or(0, |channels| channels.count());
+        let channels = codec
+            .channels
+            .as_ref()
+            .map_or(0, |channels| channels.count());
         if channels == 0 || channels > MOST_CHANNELS {
-            return Err(not_audio(format!("{channels} channels, not 1 to {MOST_CHANNELS}")));
+            return Err(not_audio(format!(
+                "{channels} channels, not 1 to {MOST_CHANNELS}"
+            )));
         }
         let decoder = symphonia::default::get_codecs()
             .make_audio_decoder(codec, &AudioDecoderOptions::default())
@@ -160,13 +175,24 @@ impl<'a> Reader<'a> {
             bits_per_sample: codec.bits_per_sample,
         };
         let (track, declared) = (track.id, track.num_frames);
-        Ok(Self { path, container, decoder, track, sample_rate, channels, declared, format })
+        Ok(Self {
+            path,
+            container,
+            decoder,
+            track,
+            sample_rate,
+            channels,
+            declared,
+            format,
+        })
     }
 
     fn read(mut self, span: Span) -> Result<Recording, Error> {
         let rate = f64::from(self.sample_rate);
         let start = (span.start_secs * rate).round() as u64;
-        let wanted = span.duration_secs.map_or(u64::MAX, |secs| (secs * rate).round() as u64);
+        let wanted = span
+            .duration_secs
+            .map_or(u64::MAX, |secs| (secs * rate).round() as u64);
         let end = start.saturating_add(wanted);
         // Interleaved samples of the span, and how many of each channel were decoded in all.
         let mut samples: Vec<f32> = Vec::new();
@@ -194,7 +220,11 @@ impl<'a> Reader<'a> {
                 || buffer.spec().channels().count() != self.channels
             {
                 let reason = "the rate or the channels change in the middle".to_owned();
-                return Err(Error::Damaged { path: self.path.into(), reason, samples: decoded });
+                return Err(Error::Damaged {
+                    path: self.path.into(),
+                    reason,
+                    samples: decoded,
+                });
             }
             buffer.copy_to_vec_interleaved(&mut packet_samples);
             let count = (packet_samples.len() / self.channels) as u64;
@@ -207,21 +237,33 @@ impl<'a> Reader<'a> {
         }
         if decoded == 0 {
             return match self.declared {
-                Some(declared) if declared > 0 => {
-                    Err(Error::Truncated { path: self.path.into(), declared, found: 0 })
-                }
-                _ => Err(Error::NoSamples { path: self.path.into() }),
+                Some(declared) if declared > 0 => Err(Error::Truncated {
+                    path: self.path.into(),
+                    declared,
+                    found: 0,
+                }),
+                _ => Err(Error::NoSamples {
+                    path: self.path.into(),
+                }),
             };
         }
         if let Some(declared) = self.declared
             && decoded < declared.min(end)
         {
-            return Err(Error::Truncated { path: self.path.into(), declared, found: decoded });
+            return Err(Error::Truncated {
+                path: self.path.into(),
+                declared,
+                found: decoded,
+            });
         }
         if samples.is_empty() {
             let len_secs = decoded as f64 / rate;
             let start_secs = span.start_secs;
-            return Err(Error::Span { path: self.path.into(), start_secs, len_secs });
+            return Err(Error::Span {
+                path: self.path.into(),
+                start_secs,
+                len_secs,
+            });
         }
         self.deliver(samples)
     }
@@ -232,19 +274,34 @@ impl<'a> Reader<'a> {
             .expect("whole packets of all channels were added");
         let samples = interleaved.t().as_standard_layout().into_owned();
         let audio = Audio::new(samples, self.sample_rate).map_err(|error| match error {
-            unbraid::Error::NotFinite { value, channel, sample, .. } => Error::NotFinite {
+            unbraid::Error::NotFinite {
+                value,
+                channel,
+                sample,
+                ..
+            } => Error::NotFinite {
                 path: self.path.into(),
                 channel,
                 sample,
                 value: value as f32,
             },
-            other => Error::NotAudio { path: self.path.into(), reason: other.to_string() },
+            other => Error::NotAudio {
+                path: self.path.into(),
+                reason: other.to_string(),
+            },
         })?;
-        Ok(Recording { audio, format: self.format })
+        Ok(Recording {
+            audio,
+            format: self.format,
+        })
     }
 
     fn damaged(&self, error: &DecodeError, samples: u64) -> Error {
-        Error::Damaged { path: self.path.into(), reason: said(error), samples }
+        Error::Damaged {
+            path: self.path.into(),
+            reason: said(error),
+            samples,
+        }
     }
 }
 

@@ -76,10 +76,13 @@ impl FromStr for OutputFormat {
     type Err = String;
 
     fn from_str(name: &str) -> Result<Self, String> {
-        Self::ALL.into_iter().find(|format| format.name() == name).ok_or_else(|| {
-            let names = Self::ALL.map(Self::name).join(", ");
-            format!("`{name}` is none of {names}")
-        })
+        Self::ALL
+            .into_iter()
+            .find(|format| format.name() == name)
+            .ok_or_else(|| {
+                let names = Self::ALL.map(Self::name).join(", ");
+                format!("`{name}` is none of {names}")
+            })
     }
 }
 
@@ -121,17 +124,25 @@ impl AudioWriter {
             requirement: requirement.to_owned(),
             given,
         };
-        let file = || File::create(path).map(BufWriter::new).map_err(writing(path));
+        let file = || {
+            File::create(path)
+                .map(BufWriter::new)
+                .map_err(writing(path))
+        };
         let sink = match format {
             OutputFormat::Flac => {
                 /// The stream header has 20 bits for the rate.
                 const MOST_HZ: u32 = (1 << 20) - 1;
-                let Some(flac_channels) = u8::try_from(channels).ok().filter(|c| (1..=8).contains(c))
+                let Some(flac_channels) =
+                    u8::try_from(channels).ok().filter(|c| (1..=8).contains(c))
                 else {
                     return Err(refuse("1 to 8 channels", channels.to_string()));
                 };
                 if sample_rate > MOST_HZ {
-                    return Err(refuse("rates up to 1048575 Hz", format!("{sample_rate} Hz")));
+                    return Err(refuse(
+                        "rates up to 1048575 Hz",
+                        format!("{sample_rate} Hz"),
+                    ));
                 }
                 let total = channels as u64 * len_samples as u64;
                 let writer = FlacSampleWriter::new(
@@ -159,12 +170,22 @@ impl AudioWriter {
                     None => (32, SampleFormat::Float),
                 };
                 let bits_per_sample = bits as u16;
-                let spec = WavSpec { channels, sample_rate, bits_per_sample, sample_format };
-                let writer = WavWriter::new(file()?, spec).map_err(|error| wav_error(path, error))?;
+                let spec = WavSpec {
+                    channels,
+                    sample_rate,
+                    bits_per_sample,
+                    sample_format,
+                };
+                let writer =
+                    WavWriter::new(file()?, spec).map_err(|error| wav_error(path, error))?;
                 Sink::Wav(writer)
             }
         };
-        Ok(Self { path: path.to_owned(), sink, interleaved: Vec::new() })
+        Ok(Self {
+            path: path.to_owned(),
+            sink,
+            interleaved: Vec::new(),
+        })
     }
 
     /// Write integers that are in the format's range, interleaved.
@@ -174,9 +195,9 @@ impl AudioWriter {
                 .iter()
                 .try_for_each(|&sample| writer.write_sample(sample))
                 .map_err(|error| wav_error(&self.path, error)),
-            Sink::Flac(writer) => {
-                writer.write(samples).map_err(|error| flac_error(&self.path, error))
-            }
+            Sink::Flac(writer) => writer
+                .write(samples)
+                .map_err(|error| flac_error(&self.path, error)),
         }
     }
 
@@ -199,8 +220,12 @@ impl AudioWriter {
     /// [`Error::Write`] if the system refuses.
     pub fn finish(self) -> Result<(), Error> {
         match self.sink {
-            Sink::Wav(writer) => writer.finalize().map_err(|error| wav_error(&self.path, error)),
-            Sink::Flac(writer) => writer.finalize().map_err(|error| flac_error(&self.path, error)),
+            Sink::Wav(writer) => writer
+                .finalize()
+                .map_err(|error| wav_error(&self.path, error)),
+            Sink::Flac(writer) => writer
+                .finalize()
+                .map_err(|error| flac_error(&self.path, error)),
         }
     }
 }
@@ -210,7 +235,10 @@ fn wav_error(path: &Path, error: hound::Error) -> Error {
         hound::Error::IoError(source) => source,
         other => std::io::Error::other(other),
     };
-    Error::Write { path: path.to_owned(), source }
+    Error::Write {
+        path: path.to_owned(),
+        source,
+    }
 }
 
 fn flac_error(path: &Path, error: flac_codec::Error) -> Error {
@@ -218,7 +246,10 @@ fn flac_error(path: &Path, error: flac_codec::Error) -> Error {
         flac_codec::Error::Io(source) => source,
         other => std::io::Error::other(other),
     };
-    Error::Write { path: path.to_owned(), source }
+    Error::Write {
+        path: path.to_owned(),
+        source,
+    }
 }
 
 /// All stems of one recording, written in step so that they add up to it.
@@ -257,7 +288,12 @@ impl StemSet {
             .iter()
             .map(|path| AudioWriter::create(path, format, sample_rate, channels, len_samples))
             .collect::<Result<_, _>>()?;
-        Ok(Self { writers, format, gain, peak: 0.0 })
+        Ok(Self {
+            writers,
+            format,
+            gain,
+            peak: 0.0,
+        })
     }
 
     /// Write the next samples of every stem, `(stems, channels, samples)`.
@@ -272,7 +308,11 @@ impl StemSet {
     ///
     /// If there are not as many stems as paths.
     pub fn write(&mut self, block: ArrayView3<'_, f32>) -> Result<(), Error> {
-        assert_eq!(block.len_of(Axis(0)), self.writers.len(), "one stem per path");
+        assert_eq!(
+            block.len_of(Axis(0)),
+            self.writers.len(),
+            "one stem per path"
+        );
         let Some(bits) = self.format.integer_bits() else {
             let gain = self.gain as f32;
             for (writer, stem) in self.writers.iter_mut().zip(block.outer_iter()) {

@@ -106,8 +106,10 @@ pub struct Output {
 /// [`Error::Write`] if the system refuses.
 pub fn write_manifest(folder: &Path, manifest: &Manifest) -> Result<(), Error> {
     let path = folder.join(MANIFEST);
-    let mut text = serde_json::to_string_pretty(manifest)
-        .map_err(|error| Error::Project { path: path.clone(), reason: error.to_string() })?;
+    let mut text = serde_json::to_string_pretty(manifest).map_err(|error| Error::Project {
+        path: path.clone(),
+        reason: error.to_string(),
+    })?;
     text.push('\n');
     write_file(&path, text.as_bytes())
 }
@@ -122,14 +124,18 @@ pub fn write_manifest(folder: &Path, manifest: &Manifest) -> Result<(), Error> {
 pub fn read_manifest(folder: &Path) -> Result<Manifest, Error> {
     let path = folder.join(MANIFEST);
     let text = fs::read_to_string(&path).map_err(reading(&path))?;
-    let damaged =
-        |error: serde_json::Error| Error::Project { path: path.clone(), reason: error.to_string() };
+    let damaged = |error: serde_json::Error| Error::Project {
+        path: path.clone(),
+        reason: error.to_string(),
+    };
     let value: Value = serde_json::from_str(&text).map_err(damaged)?;
     let version = value.get("format_version").and_then(Value::as_u64);
     match version.and_then(|version| u32::try_from(version).ok()) {
-        Some(found) if found > FORMAT_VERSION => {
-            Err(Error::Version { path, found, known: FORMAT_VERSION })
-        }
+        Some(found) if found > FORMAT_VERSION => Err(Error::Version {
+            path,
+            found,
+            known: FORMAT_VERSION,
+        }),
         _ => serde_json::from_value(value).map_err(damaged),
     }
 }

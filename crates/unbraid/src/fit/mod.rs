@@ -29,7 +29,12 @@ pub struct FitConfig {
 
 impl Default for FitConfig {
     fn default() -> Self {
-        Self { beta: KULLBACK_LEIBLER, iterations: 200, tolerance: None, portable: false }
+        Self {
+            beta: KULLBACK_LEIBLER,
+            iterations: 200,
+            tolerance: None,
+            portable: false,
+        }
     }
 }
 
@@ -42,7 +47,11 @@ impl FitConfig {
         if let Some(tolerance) = self.tolerance
             && !(tolerance >= 0.0 && tolerance < 1.0)
         {
-            return Err(Error::config("fit.tolerance", tolerance, "at least 0 and below 1"));
+            return Err(Error::config(
+                "fit.tolerance",
+                tolerance,
+                "at least 0 and below 1",
+            ));
         }
         Ok(())
     }
@@ -145,11 +154,18 @@ pub fn fit(
     model.check(spectrogram)?;
     if spectrogram.mean() <= 0.0 {
         model.activations.fill(0.0);
-        return Ok(Fit { model, objective: vec![0.0], stop: Stop::Silence });
+        return Ok(Fit {
+            model,
+            objective: vec![0.0],
+            stop: Stop::Silence,
+        });
     }
     model.normalize();
     let pass = Pass::new(spectrogram, config, &model);
-    let safeguarded = model.columns().iter().any(|column| column.penalties.on_templates());
+    let safeguarded = model
+        .columns()
+        .iter()
+        .any(|column| column.penalties.on_templates());
     let mut objective: Vec<f64> = Vec::with_capacity(config.iterations + 1);
     // With a safeguard: the last state that was not worse, and the share of the full step.
     let mut good: Option<LowRank> = None;
@@ -160,9 +176,16 @@ pub fn fit(
         // The objective of the state before the step comes out of the step for free; after the
         // last step it is all that is asked for.
         let last = done >= config.iterations;
-        let value = if last { pass.objective(&model) } else { pass.iterate(&mut model, damping) };
+        let value = if last {
+            pass.objective(&model)
+        } else {
+            pass.iterate(&mut model, damping)
+        };
         if !value.is_finite() {
-            return Err(Error::Numerical { stage: "fit", iteration: done });
+            return Err(Error::Numerical {
+                stage: "fit",
+                iteration: done,
+            });
         }
         if let (Some(state), Some(&least)) = (&good, objective.last())
             && value > least * (1.0 + ROUNDING)
@@ -196,7 +219,11 @@ pub fn fit(
             break Stop::Tolerance;
         }
     };
-    Ok(Fit { model, objective, stop })
+    Ok(Fit {
+        model,
+        objective,
+        stop,
+    })
 }
 
 /// Fit from several starts and keep the one that ends lowest.
@@ -217,7 +244,12 @@ pub fn fit_best(
 ) -> Result<Fit, Error> {
     let mut best = fit(start(seed)?, spectrogram, config, observer)?;
     for restart in 1..=restarts as u64 {
-        let next = fit(start(seed.wrapping_add(restart))?, spectrogram, config, observer)?;
+        let next = fit(
+            start(seed.wrapping_add(restart))?,
+            spectrogram,
+            config,
+            observer,
+        )?;
         if next.final_objective() < best.final_objective() {
             best = next;
         }

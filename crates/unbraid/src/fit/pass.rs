@@ -47,7 +47,11 @@ struct Sums {
 impl<'a> Pass<'a> {
     pub(super) fn new(spectrogram: &'a Spectrogram, config: &FitConfig, model: &LowRank) -> Self {
         let floor = floor(spectrogram);
-        let isa = if config.portable { Isa::Portable } else { Isa::detect() };
+        let isa = if config.portable {
+            Isa::Portable
+        } else {
+            Isa::detect()
+        };
         let kernel = Kernel::with_isa(isa, config.beta, floor).expect(CHECKED);
         let columns = model.columns();
         Self {
@@ -110,7 +114,10 @@ impl<'a> Pass<'a> {
         let step = self.step.for_activations(model);
         let runs = runs(model.frames());
         let run_len = runs[0].len() * components;
-        let all = model.activations.as_slice_mut().expect("activations are contiguous");
+        let all = model
+            .activations
+            .as_slice_mut()
+            .expect("activations are contiguous");
         let parts: Vec<Sums> = all
             .par_chunks_mut(run_len)
             .zip(runs)
@@ -136,11 +143,21 @@ impl<'a> Pass<'a> {
                         };
                         sums.divergence += self
                             .kernel
-                            .gradient_activations(&tile, to_pull, to_push, Objective::Compute, &mut scratch)
+                            .gradient_activations(
+                                &tile,
+                                to_pull,
+                                to_push,
+                                Objective::Compute,
+                                &mut scratch,
+                            )
                             .expect(CHECKED);
                         if channel > 0 {
-                            pull.iter_mut().zip(&more_pull).for_each(|(sum, more)| *sum += more);
-                            push.iter_mut().zip(&more_push).for_each(|(sum, more)| *sum += more);
+                            pull.iter_mut()
+                                .zip(&more_pull)
+                                .for_each(|(sum, more)| *sum += more);
+                            push.iter_mut()
+                                .zip(&more_push)
+                                .for_each(|(sum, more)| *sum += more);
                         }
                     }
                     step.tile(frames.start, h, pull, push);
@@ -149,7 +166,13 @@ impl<'a> Pass<'a> {
                             let tile = self.tile(channel, frames.clone(), h, w);
                             let (pull, push) = (&mut sums.pull[channel], &mut sums.push[channel]);
                             self.kernel
-                                .gradient_templates(&tile, pull, push, Objective::Skip, &mut scratch)
+                                .gradient_templates(
+                                    &tile,
+                                    pull,
+                                    push,
+                                    Objective::Skip,
+                                    &mut scratch,
+                                )
                                 .expect(CHECKED);
                         }
                     }
@@ -188,7 +211,11 @@ impl<'a> Pass<'a> {
     fn no_sums(&self, components: usize) -> Sums {
         let plane = vec![0.0; components * self.spectrogram.bins()];
         let planes = vec![plane; self.spectrogram.channels()];
-        Sums { pull: planes.clone(), push: planes, divergence: 0.0 }
+        Sums {
+            pull: planes.clone(),
+            push: planes,
+            divergence: 0.0,
+        }
     }
 
     /// The templates as each channel hears them, packed for the kernel.
@@ -211,7 +238,14 @@ impl<'a> Pass<'a> {
         templates: &'t Templates,
     ) -> Tile<'t> {
         let len = frames.len();
-        Tile::new(self.spectrogram.rows(channel, frames), h, templates, None, len).expect(CHECKED)
+        Tile::new(
+            self.spectrogram.rows(channel, frames),
+            h,
+            templates,
+            None,
+            len,
+        )
+        .expect(CHECKED)
     }
 }
 
@@ -225,7 +259,10 @@ fn rows<'h>(activations: &'h Array2<f32>, frames: &Range<usize>) -> &'h [f32] {
 /// Cut all frames into runs of whole tiles, the first the longest.
 fn runs(frames: usize) -> Vec<Range<usize>> {
     let len = frames.div_ceil(TILE_FRAMES).div_ceil(RUNS) * TILE_FRAMES;
-    (0..frames).step_by(len.max(1)).map(|start| start..(start + len).min(frames)).collect()
+    (0..frames)
+        .step_by(len.max(1))
+        .map(|start| start..(start + len).min(frames))
+        .collect()
 }
 
 /// Cut a run into tiles.
@@ -257,10 +294,15 @@ fn heard_to_shared(sums: &Sums, pan_gains: &Array2<f32>) -> (Vec<f32>, Vec<f32>)
         let mut shared = vec![0.0; planes[0].len()];
         let bins = shared.len() / pan_gains.ncols();
         for (plane, gains) in planes.iter().zip(pan_gains.outer_iter()) {
-            for ((shared, plane), gain) in
-                shared.chunks_exact_mut(bins).zip(plane.chunks_exact(bins)).zip(gains)
+            for ((shared, plane), gain) in shared
+                .chunks_exact_mut(bins)
+                .zip(plane.chunks_exact(bins))
+                .zip(gains)
             {
-                shared.iter_mut().zip(plane).for_each(|(shared, value)| *shared += gain * value);
+                shared
+                    .iter_mut()
+                    .zip(plane)
+                    .for_each(|(shared, value)| *shared += gain * value);
             }
         }
         shared

@@ -70,7 +70,10 @@ impl Step {
                 }
             })
             .collect();
-        Self { weights, columns: model.columns().to_vec() }
+        Self {
+            weights,
+            columns: model.columns().to_vec(),
+        }
     }
 
     /// What all penalties add to the objective.
@@ -98,16 +101,25 @@ impl Step {
         let loudness = (0..model.components())
             .map(|k| loudness(model, k, &Norms::of(model.templates.row(k).iter())) as f32)
             .collect();
-        let before =
-            self.weights.iter().any(|w| w.continuity > 0.0).then(|| model.activations.clone());
-        ActivationsStep { step: self, loudness, before }
+        let before = self
+            .weights
+            .iter()
+            .any(|w| w.continuity > 0.0)
+            .then(|| model.activations.clone());
+        ActivationsStep {
+            step: self,
+            loudness,
+            before,
+        }
     }
 
     /// Step the templates; `pull` and `push` are (components × bins).
     pub(super) fn templates(&self, model: &mut LowRank, pull: &[f32], push: &[f32], damping: f32) {
         let bins = model.bins();
         for (k, weights) in self.weights.iter().enumerate() {
-            let Some(rate) = self.columns[k].templates.rate() else { continue };
+            let Some(rate) = self.columns[k].templates.rate() else {
+                continue;
+            };
             let h = ActivationNorms::of(model, k, weights);
             let gain = mean_gain(model, k);
             let w = Norms::of(model.templates.row(k).iter());
@@ -148,7 +160,9 @@ impl Step {
         let bins = model.bins();
         let channels = model.channels() as f64;
         for (k, weights) in self.weights.iter().enumerate() {
-            let Some(rate) = self.columns[k].pan.rate() else { continue };
+            let Some(rate) = self.columns[k].pan.rate() else {
+                continue;
+            };
             let h = ActivationNorms::of(model, k, weights);
             let w = Norms::of(model.templates.row(k).iter());
             let quadratic = f64::from(weights.activations_l2) * h.squares
@@ -180,7 +194,9 @@ impl ActivationsStep<'_> {
     pub(super) fn tile(&self, start: usize, h: &mut [f32], pull: &[f32], push: &[f32]) {
         let components = self.loudness.len();
         for (k, weights) in self.step.weights.iter().enumerate() {
-            let Some(rate) = self.step.columns[k].activations.rate() else { continue };
+            let Some(rate) = self.step.columns[k].activations.rate() else {
+                continue;
+            };
             let power = Power::new(weights.exponent * rate);
             let loudness = self.loudness[k];
             let l1 = weights.activations_l1 * loudness;
@@ -248,10 +264,19 @@ struct Norms {
 
 impl Norms {
     fn of<'v>(values: impl Iterator<Item = &'v f32>) -> Self {
-        values.fold(Self { l1: 0.0, squares: 0.0 }, |norms, &value| {
-            let value = f64::from(value);
-            Self { l1: norms.l1 + value, squares: norms.squares + value * value }
-        })
+        values.fold(
+            Self {
+                l1: 0.0,
+                squares: 0.0,
+            },
+            |norms, &value| {
+                let value = f64::from(value);
+                Self {
+                    l1: norms.l1 + value,
+                    squares: norms.squares + value * value,
+                }
+            },
+        )
     }
 }
 
@@ -265,7 +290,11 @@ struct ActivationNorms {
 impl ActivationNorms {
     /// The norms, or zeros where no penalty asks for them.
     fn of(model: &LowRank, component: usize, weights: &Weights) -> Self {
-        let mut norms = Self { l1: 0.0, squares: 0.0, steps: 0.0 };
+        let mut norms = Self {
+            l1: 0.0,
+            squares: 0.0,
+            steps: 0.0,
+        };
         if !weights.any {
             return norms;
         }

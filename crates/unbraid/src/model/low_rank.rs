@@ -88,7 +88,11 @@ impl LowRank {
             ("the model's channels", channels),
         ] {
             if actual == 0 {
-                return Err(Error::TooShort { what, needed: 1, actual });
+                return Err(Error::TooShort {
+                    what,
+                    needed: 1,
+                    actual,
+                });
             }
         }
         if activations.nrows() != components {
@@ -98,14 +102,23 @@ impl LowRank {
                 actual: activations.shape().to_vec(),
             });
         }
-        check_non_negative("the array of templates", templates.indexed_iter().map(|((f, k), &v)| ([f, k], v)))?;
-        check_non_negative("the array of activations", activations.indexed_iter().map(|((k, t), &v)| ([k, t], v)))?;
+        check_non_negative(
+            "the array of templates",
+            templates.indexed_iter().map(|((f, k), &v)| ([f, k], v)),
+        )?;
+        check_non_negative(
+            "the array of activations",
+            activations.indexed_iter().map(|((k, t), &v)| ([k, t], v)),
+        )?;
         Ok(Self {
             templates: templates.t().as_standard_layout().into_owned(),
             activations: activations.t().as_standard_layout().into_owned(),
             pan_gains: Array2::ones((channels, components)),
             columns: vec![Column::default(); components],
-            parts: vec![Part { name: name.to_owned(), components: 0..components }],
+            parts: vec![Part {
+                name: name.to_owned(),
+                components: 0..components,
+            }],
         })
     }
 
@@ -166,28 +179,36 @@ impl LowRank {
     /// Set the role of all templates.
     #[must_use]
     pub fn with_templates(mut self, update: Update) -> Self {
-        self.columns.iter_mut().for_each(|column| column.templates = update);
+        self.columns
+            .iter_mut()
+            .for_each(|column| column.templates = update);
         self
     }
 
     /// Set the role of all activations.
     #[must_use]
     pub fn with_activations(mut self, update: Update) -> Self {
-        self.columns.iter_mut().for_each(|column| column.activations = update);
+        self.columns
+            .iter_mut()
+            .for_each(|column| column.activations = update);
         self
     }
 
     /// Set the role of all pan gains.
     #[must_use]
     pub fn with_pan(mut self, update: Update) -> Self {
-        self.columns.iter_mut().for_each(|column| column.pan = update);
+        self.columns
+            .iter_mut()
+            .for_each(|column| column.pan = update);
         self
     }
 
     /// Set the penalties of all components.
     #[must_use]
     pub fn with_penalties(mut self, penalties: Penalties) -> Self {
-        self.columns.iter_mut().for_each(|column| column.penalties = penalties);
+        self.columns
+            .iter_mut()
+            .for_each(|column| column.penalties = penalties);
         self
     }
 
@@ -223,7 +244,10 @@ impl LowRank {
                 actual: gains.shape().to_vec(),
             });
         }
-        check_non_negative("the array of pan gains", gains.indexed_iter().map(|((k, c), &v)| ([k, c], v)))?;
+        check_non_negative(
+            "the array of pan gains",
+            gains.indexed_iter().map(|((k, c), &v)| ([k, c], v)),
+        )?;
         self.pan_gains = gains.t().as_standard_layout().into_owned();
         Ok(self)
     }
@@ -243,11 +267,12 @@ impl LowRank {
                 actual: allowed.shape().to_vec(),
             });
         }
-        self.activations.zip_mut_with(&allowed.t(), |activation, allowed| {
-            if !allowed {
-                *activation = 0.0;
-            }
-        });
+        self.activations
+            .zip_mut_with(&allowed.t(), |activation, allowed| {
+                if !allowed {
+                    *activation = 0.0;
+                }
+            });
         Ok(self)
     }
 
@@ -285,7 +310,11 @@ impl LowRank {
 
     /// Check that the model can explain a spectrogram.
     pub(crate) fn check(&self, spectrogram: &Spectrogram) -> Result<(), Error> {
-        let expected = [spectrogram.channels(), spectrogram.bins(), spectrogram.frames()];
+        let expected = [
+            spectrogram.channels(),
+            spectrogram.bins(),
+            spectrogram.frames(),
+        ];
         let actual = [self.channels(), self.bins(), self.frames()];
         if expected != actual {
             return Err(Error::Shape {
@@ -334,14 +363,24 @@ impl LowRank {
             if column.templates != Update::Fixed {
                 let sum: f64 = self.templates.row(k).iter().map(|&w| f64::from(w)).sum();
                 if sum > 0.0 {
-                    self.templates.row_mut(k).mapv_inplace(|w| (f64::from(w) / sum) as f32);
+                    self.templates
+                        .row_mut(k)
+                        .mapv_inplace(|w| (f64::from(w) / sum) as f32);
                     scale *= sum;
                 }
             }
             if column.pan != Update::Fixed {
-                let mean = self.pan_gains.column(k).iter().map(|&g| f64::from(g)).sum::<f64>() / channels;
+                let mean = self
+                    .pan_gains
+                    .column(k)
+                    .iter()
+                    .map(|&g| f64::from(g))
+                    .sum::<f64>()
+                    / channels;
                 if mean > 0.0 {
-                    self.pan_gains.column_mut(k).mapv_inplace(|g| (f64::from(g) / mean) as f32);
+                    self.pan_gains
+                        .column_mut(k)
+                        .mapv_inplace(|g| (f64::from(g) / mean) as f32);
                     scale *= mean;
                 }
             }
@@ -349,7 +388,9 @@ impl LowRank {
         }
         // Multiplying by one leaves every bit of a fixed column in place.
         for mut row in self.activations.outer_iter_mut() {
-            row.iter_mut().zip(&loudness).for_each(|(h, loudness)| *h *= loudness);
+            row.iter_mut()
+                .zip(&loudness)
+                .for_each(|(h, loudness)| *h *= loudness);
         }
     }
 }

@@ -69,14 +69,29 @@ impl LowRank {
             Start::Nndsvdar => nndsvdar(spectrogram, components, &mut rng),
             Start::Templates(templates) => {
                 check_shape("the array of templates", [bins, components], templates)?;
-                (templates.to_owned(), random_activations(spectrogram, components, &mut rng))
+                (
+                    templates.to_owned(),
+                    random_activations(spectrogram, components, &mut rng),
+                )
             }
             Start::Activations(activations) => {
-                check_shape("the array of activations", [components, frames], activations)?;
-                (random_templates(bins, components, &mut rng), activations.to_owned())
+                check_shape(
+                    "the array of activations",
+                    [components, frames],
+                    activations,
+                )?;
+                (
+                    random_templates(bins, components, &mut rng),
+                    activations.to_owned(),
+                )
             }
         };
-        Self::from_factors("free", templates.view(), activations.view(), spectrogram.channels())
+        Self::from_factors(
+            "free",
+            templates.view(),
+            activations.view(),
+            spectrogram.channels(),
+        )
     }
 }
 
@@ -88,7 +103,11 @@ fn check_shape(
     if actual.shape() == expected {
         return Ok(());
     }
-    Err(Error::Shape { what, expected: expected.to_vec(), actual: actual.shape().to_vec() })
+    Err(Error::Shape {
+        what,
+        expected: expected.to_vec(),
+        actual: actual.shape().to_vec(),
+    })
 }
 
 /// Uniform in (0, 1]: a zero could never be left again.
@@ -117,12 +136,18 @@ fn random_activations(
     let mut activations = Array2::zeros((spectrogram.frames(), components));
     for (frame, mut row) in activations.outer_iter_mut().enumerate() {
         let level: f32 = (0..channels)
-            .map(|channel| spectrogram.rows(channel, frame..frame + 1).iter().sum::<f32>())
+            .map(|channel| {
+                spectrogram
+                    .rows(channel, frame..frame + 1)
+                    .iter()
+                    .sum::<f32>()
+            })
             .sum::<f32>()
             / channels as f32;
         // The mean of a uniform value is one half.
         let scale = 2.0 * level / components as f32;
-        row.iter_mut().for_each(|activation| *activation = scale * uniform(rng));
+        row.iter_mut()
+            .for_each(|activation| *activation = scale * uniform(rng));
     }
     activations.reversed_axes()
 }
@@ -137,21 +162,32 @@ fn nndsvdar(
     const FILL: f32 = 0.01;
     let (bins, frames) = (spectrogram.bins(), spectrogram.frames());
     // (bins, frames), the channels' mean.
-    let mean = spectrogram.view().mean_axis(Axis(0)).expect("there is a channel");
+    let mean = spectrogram
+        .view()
+        .mean_axis(Axis(0))
+        .expect("there is a channel");
     let (left, values, right) = leading_singular(mean.view(), components, rng);
     // The data have fewer singular vectors than asked for only if an axis is that short.
     let found = values.len();
     let fill = FILL * spectrogram.mean();
     let mut templates = Array2::from_shape_simple_fn((bins, components), || fill * uniform(rng));
-    let mut activations = Array2::from_shape_simple_fn((components, frames), || fill * uniform(rng));
+    let mut activations =
+        Array2::from_shape_simple_fn((components, frames), || fill * uniform(rng));
     for k in 0..found.min(components) {
         let (u, v) = (left.column(k), right.column(k));
         let norm = |x: &ndarray::ArrayView1<'_, f64>, sign: f64| {
-            x.iter().map(|value| (value * sign).max(0.0).powi(2)).sum::<f64>().sqrt()
+            x.iter()
+                .map(|value| (value * sign).max(0.0).powi(2))
+                .sum::<f64>()
+                .sqrt()
         };
         // The half of the singular pair that carries more: u⁺v⁺ᵀ or u⁻v⁻ᵀ.
         let strength = |sign| norm(&u, sign) * norm(&v, sign);
-        let sign = if strength(1.0) >= strength(-1.0) { 1.0 } else { -1.0 };
+        let sign = if strength(1.0) >= strength(-1.0) {
+            1.0
+        } else {
+            -1.0
+        };
         let (nu, nv) = (norm(&u, sign), norm(&v, sign));
         if nu * nv <= 0.0 {
             continue;
@@ -196,7 +232,11 @@ fn leading_singular(
     let svd = to_faer(small.view()).thin_svd();
     let Ok(svd) = svd else {
         // The matrix is finite, so this does not happen; random filling is still a legal start.
-        return (Array2::zeros((rows, 0)), Vec::new(), Array2::zeros((columns, 0)));
+        return (
+            Array2::zeros((rows, 0)),
+            Vec::new(),
+            Array2::zeros((columns, 0)),
+        );
     };
     let kept = count.min(width);
     let left = Array2::from_shape_fn((width, kept), |(i, k)| svd.U()[(i, k)]);
@@ -214,5 +254,7 @@ fn orthonormal(matrix: ArrayView2<'_, f32>) -> Array2<f32> {
 }
 
 fn to_faer(matrix: ArrayView2<'_, f32>) -> Mat<f64> {
-    Mat::from_fn(matrix.nrows(), matrix.ncols(), |i, j| f64::from(matrix[[i, j]]))
+    Mat::from_fn(matrix.nrows(), matrix.ncols(), |i, j| {
+        f64::from(matrix[[i, j]])
+    })
 }

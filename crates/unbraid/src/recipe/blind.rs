@@ -68,9 +68,20 @@ pub fn blind(
             FirstFactors::Random => Start::Random,
             FirstFactors::Nndsvdar => Start::Nndsvdar,
         };
-        let pan = if spectrogram.channels() > 1 { Update::Learn } else { Update::Fixed };
+        let pan = if spectrogram.channels() > 1 {
+            Update::Learn
+        } else {
+            Update::Fixed
+        };
         let part = LowRank::free(spectrogram, config.components, start, seed)?;
         Ok(part.with_pan(pan).with_penalties(config.penalties))
     };
-    fit_best(start, config.seed, config.restarts, spectrogram, &config.fit, observer)
+    fit_best(
+        start,
+        config.seed,
+        config.restarts,
+        spectrogram,
+        &config.fit,
+        observer,
+    )
 }

@@ -24,12 +24,18 @@ pub(crate) struct Problem {
 impl Problem {
     pub(crate) fn new(v: Array3<f64>, beta: f64) -> Self {
         let floor = f64::from(FLOOR) * v.mean().unwrap();
-        let v = if beta <= 0.0 { v.mapv(|x| x.max(floor)) } else { v };
+        let v = if beta <= 0.0 {
+            v.mapv(|x| x.max(floor))
+        } else {
+            v
+        };
         Self { v, beta, floor }
     }
 
     fn model(&self, x: &Factors, c: usize, f: usize, t: usize) -> f64 {
-        let sum: f64 = (0..x.w.ncols()).map(|k| x.g[[k, c]] * x.w[[f, k]] * x.h[[k, t]]).sum();
+        let sum: f64 = (0..x.w.ncols())
+            .map(|k| x.g[[k, c]] * x.w[[f, k]] * x.h[[k, t]])
+            .sum();
         self.floor + sum
     }
 
@@ -70,12 +76,18 @@ impl Problem {
     /// Activations, templates, and pan gains where there are several channels.
     pub(crate) fn iterate(&self, x: &mut Factors) {
         let old = x.clone();
-        self.step(&old, &mut x.h, |(k, t), (c, f, at)| (t == at).then(|| old.g[[k, c]] * old.w[[f, k]]));
+        self.step(&old, &mut x.h, |(k, t), (c, f, at)| {
+            (t == at).then(|| old.g[[k, c]] * old.w[[f, k]])
+        });
         let old = x.clone();
-        self.step(&old, &mut x.w, |(f, k), (c, at, t)| (f == at).then(|| old.g[[k, c]] * old.h[[k, t]]));
+        self.step(&old, &mut x.w, |(f, k), (c, at, t)| {
+            (f == at).then(|| old.g[[k, c]] * old.h[[k, t]])
+        });
         if x.g.ncols() > 1 {
             let old = x.clone();
-            self.step(&old, &mut x.g, |(k, c), (at, f, t)| (c == at).then(|| old.w[[f, k]] * old.h[[k, t]]));
+            self.step(&old, &mut x.g, |(k, c), (at, f, t)| {
+                (c == at).then(|| old.w[[f, k]] * old.h[[k, t]])
+            });
         }
     }
 }

@@ -1,0 +1,121 @@
+//! A project and a person's assignment come in; stems go out, without fitting again.
+
+use std::path::{Path, PathBuf};
+
+use unbraid::group::{Kind, Overrides, Source, parse_sources};
+use unbraid_io::atomic::OutputFolder;
+use unbraid_io::audio::Span;
+use unbraid_io::project::{Manifest, read_fit, read_manifest, write_manifest};
+
+use super::{compact, json, manifest, print_json, print_why};
+use crate::args::GroupArgs;
+use crate::failure::Failure;
+use crate::input;
+use crate::progress::Line;
+use crate::render::{Rendering, StemFile};
+
+pub(crate) fn run(args: &GroupArgs) -> Result<(), Failure> {
+    let overrides = Overrides::parse(&args.assign)?;
+    let named = overrides.names();
+    let sources = match &args.sources {
+        Some(list) => parse_sources(list, &named)?,
+        None if named.is_empty() => vec![Source::of(Kind::Drums), Source::of(Kind::Rest)],
+        None => parse_sources(&named.join(","), &named)?,
+    };
+    let project = read_manifest(&args.project)?;
+    let factorization = read_fit(&args.project)?;
+    let grouping = factorization.group(&sources, &overrides)?;
+
+    let target = args
+        .output
+        .clone()
+        .unwrap_or_else(|| args.project.join("stems"));
+    let folder = OutputFolder::create(&target, args.common.overwrite)?;
+    let span = Span {
+        start_secs: project.input.start_secs,
+        duration_secs: project.input.duration_secs,
+    };
+    let path = recording_of(args, &project)?;
+    let (recording, found) = input::read(&path, span)?;
+    if found.sha256 != project.input.sha256 {
+        return Err(Failure::usage(format!(
+            "{} is not the recording that was factorised (its SHA-256 differs)",
+            path.display()
+        )));
+    }
+    let mut line = Line::new(&args.project.display().to_string(), args.common.quiet);
+    let stems = args.stems.config(false);
+    let rendering = Rendering {
+        audio: &recording.audio,
+        factorization: &factorization,
+        members: grouping.members(),
+        config: stems,
+        format: args.stems.format,
+    };
+    let mut names: Vec<String> = grouping
+        .sources
+        .iter()
+        .map(|source| source.name.clone())
+        .collect();
+    if stems.residual {
+        names.push("residual".to_owned());
+    }
+    let written = rendering.write(folder.path(), &StemFile::each(names), &mut line)?;
+    let mut settings = project.settings.clone();
+    settings["sources"] = json(&grouping.sources)?;
+    settings["overrides"] = json(&overrides)?;
+    settings["stems"] = json(&stems)?;
+    let result = manifest(
+        "group",
+        found,
+        settings,
+        &factorization,
+        Some(grouping.clone()),
+        written,
+    );
+    write_manifest(folder.path(), &result)?;
+    folder.commit()?;
+    line.finish();
+
+    if args.common.json {
+        return print_json(&result);
+    }
+    if !args.common.quiet {
+        for (output, members) in result.outputs.iter().zip(grouping.members()) {
+            println!(
+                "{}  components {}",
+                target.join(&output.path).display(),
+                compact(&members)
+            );
+        }
+        for note in &result.notes {
+            println!("note: {note}");
+        }
+        if args.why {
+            print_why(&grouping);
+        }
+    }
+    Ok(())
+}
+
+/// Where the recording is: as said, as it was given, or as seen from the project.
+fn recording_of(args: &GroupArgs, project: &Manifest) -> Result<PathBuf, Failure> {
+    if let Some(path) = &args.input {
+        return Ok(path.clone());
+    }
+    let given = Path::new(&project.input.path);
+    if !input::is_standard(given) {
+        let beside = args.project.parent().map(|parent| parent.join(given));
+        if let Some(path) = [Some(given.to_owned()), beside]
+            .into_iter()
+            .flatten()
+            .find(|p| p.exists())
+        {
+            return Ok(path);
+        }
+    }
+    Err(Failure::usage(format!(
+        "the recording `{}` is not there any more: say where it is with --input",
+        given.display()
+    )))
+}

@@ -1,0 +1,190 @@
+//! A recording or a project comes in; what it is, and what separating it would cost, goes out.
+
+use std::path::Path;
+use std::time::Instant;
+
+use ndarray::Array3;
+use serde::Serialize;
+use unbraid::fit::{FitConfig, fit};
+use unbraid::model::{LowRank, Start};
+use unbraid::spectrogram::{Channels, Quantity};
+use unbraid::{Spectrogram, Stft};
+use unbraid_io::audio::{SourceFormat, probe};
+use unbraid_io::project::{MANIFEST, read_manifest};
+
+use super::{compact, describe, print_json};
+use crate::args::InfoArgs;
+use crate::failure::Failure;
+
+/// What `info` says of a recording.
+#[derive(Debug, Serialize)]
+struct RecordingInfo {
+    format: SourceFormat,
+    sample_rate: u32,
+    channels: usize,
+    len_samples: Option<u64>,
+    duration_secs: Option<f64>,
+    bins: usize,
+    frames: Option<usize>,
+    components: usize,
+    iterations: usize,
+    /// What separating it would take, on this machine with these settings.
+    estimated_secs: Option<f64>,
+    estimated_memory_bytes: Option<u64>,
+}
+
+pub(crate) fn run(args: &InfoArgs) -> Result<(), Failure> {
+    if args.path.is_dir() || args.path.file_name().is_some_and(|name| name == MANIFEST) {
+        let folder = if args.path.is_dir() {
+            args.path.as_path()
+        } else {
+            args.path.parent().unwrap_or(Path::new("."))
+        };
+        return project(args, folder);
+    }
+    recording(args)
+}
+
+fn recording(args: &InfoArgs) -> Result<(), Failure> {
+    let found = probe(&args.path)?;
+    let config = args.factorize.config(found.sample_rate);
+    let stft = Stft::new(
+        config
+            .stft
+            .unwrap_or_else(|| unbraid::StftConfig::for_sample_rate(found.sample_rate)),
+    )?;
+    let len = found.len_samples.and_then(|len| usize::try_from(len).ok());
+    let frames = len.map(|len| stft.frames(len));
+    let planes = match config.channels {
+        Channels::Sum => 1,
+        Channels::Pan => found.channels,
+    };
+    let estimated_secs = match frames {
+        Some(frames) => Some(
+            secs_per_frame(args, &stft)?
+                * (frames * planes) as f64
+                * config.blind.restarts.max(1) as f64,
+        ),
+        None => None,
+    };
+    let estimated_memory_bytes = len
+        .zip(frames)
+        .map(|(len, frames)| memory_bytes(len, frames, stft.bins(), found.channels, planes));
+    let info = RecordingInfo {
+        duration_secs: found
+            .len_samples
+            .map(|len| len as f64 / f64::from(found.sample_rate)),
+        format: found.format,
+        sample_rate: found.sample_rate,
+        channels: found.channels,
+        len_samples: found.len_samples,
+        bins: stft.bins(),
+        frames,
+        components: config.blind.components,
+        iterations: config.blind.fit.iterations,
+        estimated_secs,
+        estimated_memory_bytes,
+    };
+    if args.json {
+        return print_json(&info);
+    }
+    println!("{}", args.path.display());
+    let width = info
+        .format
+        .bits_per_sample
+        .map_or_else(String::new, |bits| format!(", {bits} bit"));
+    println!("  {} ({}{width})", info.format.container, info.format.codec);
+    let secs = info.duration_secs.map_or_else(
+        || "of unstated length".to_owned(),
+        |secs| format!("{secs:.2} s"),
+    );
+    println!(
+        "  {secs}, {} channels, {} Hz",
+        info.channels, info.sample_rate
+    );
+    let (Some(frames), Some(secs), Some(bytes)) = (
+        info.frames,
+        info.estimated_secs,
+        info.estimated_memory_bytes,
+    ) else {
+        return Ok(());
+    };
+    println!("  spectrogram: {} bins × {frames} frames", info.bins);
+    println!(
+        "  separating it with {} components, {} iterations: about {secs:.1} s and {} MB on this \
+         machine",
+        info.components,
+        info.iterations,
+        bytes.div_ceil(1_000_000)
+    );
+    Ok(())
+}
+
+/// Time a few iterations on made-up frames: what a frame costs here, with these settings.
+fn secs_per_frame(args: &InfoArgs, stft: &Stft) -> Result<f64, Failure> {
+    const FRAMES: usize = 768;
+    const ITERATIONS: usize = 4;
+    /// What the rest of the chain costs beside 200 iterations of 16 components.
+    const REST_ITERATIONS: f64 = 60.0;
+    let components = args.factorize.components.clamp(1, FRAMES);
+    let values = Array3::from_shape_fn((1, stft.bins(), FRAMES), |(_, f, t)| {
+        1.0 + ((f * 7 + t * 13) % 29) as f32
+    });
+    let spectrogram = Spectrogram::from_values(values.view(), Quantity::Magnitude)?;
+    let start = LowRank::free(&spectrogram, components, Start::Random, 0)?;
+    let beta = args.factorize.beta;
+    let config = FitConfig {
+        beta,
+        iterations: ITERATIONS,
+        ..FitConfig::default()
+    };
+    let began = Instant::now();
+    fit(start, &spectrogram, &config, &mut ())?;
+    let per_iteration = began.elapsed().as_secs_f64() / ITERATIONS as f64;
+    let iterations = args.factorize.iterations as f64 + REST_ITERATIONS;
+    Ok(per_iteration * iterations / FRAMES as f64)
+}
+
+/// The most that is in memory at once: samples (twice while they are read), the spectrogram, and
+/// what the grouping derives from it.
+fn memory_bytes(len: usize, frames: usize, bins: usize, channels: usize, planes: usize) -> u64 {
+    const PROGRAM: u64 = 30_000_000;
+    let samples = 4 * (len * channels) as u64;
+    let spectrogram = 4 * (frames * bins) as u64;
+    PROGRAM + (2 * samples).max(samples + spectrogram * (planes as u64 + 2))
+}
+
+fn project(args: &InfoArgs, folder: &Path) -> Result<(), Failure> {
+    let manifest = read_manifest(folder)?;
+    if args.json {
+        return print_json(&manifest);
+    }
+    let program = &manifest.program;
+    println!("{}", folder.display());
+    println!(
+        "  made by {} {} ({})",
+        program.name, program.version, manifest.command
+    );
+    println!(
+        "  from {}: {}",
+        manifest.input.path,
+        describe(&manifest.input)
+    );
+    let objective = &manifest.objective;
+    println!(
+        "  {} iterations, objective {:.4e} → {:.4e}",
+        objective.iterations, objective.first, objective.last
+    );
+    if let Some(grouping) = &manifest.grouping {
+        for (source, members) in grouping.sources.iter().zip(grouping.members()) {
+            println!("  {}: components {}", source.name, compact(&members));
+        }
+    }
+    for output in &manifest.outputs {
+        println!("  {}", output.path);
+    }
+    for note in &manifest.notes {
+        println!("  note: {note}");
+    }
+    Ok(())
+}

@@ -1,0 +1,225 @@
+//! Recordings come in; a folder of stems per recording goes out.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+use unbraid::group::{Grouping, Kind, Overrides, Source, parse_sources};
+use unbraid::{SeparateConfig, separate};
+use unbraid_io::Error as IoError;
+use unbraid_io::atomic::OutputFolder;
+use unbraid_io::project::{Manifest, write_manifest};
+
+use super::{compact, describe, json, manifest, print_json, print_why};
+use crate::args::SeparateArgs;
+use crate::failure::Failure;
+use crate::input::{self, is_standard};
+use crate::progress::Line;
+use crate::render::{Rendering, StemFile};
+
+/// The name of the stem that no component explains.
+const RESIDUAL: &str = "residual";
+
+pub(crate) fn run(args: &SeparateArgs) -> Result<(), Failure> {
+    let overrides = Overrides::parse(&args.assign)?;
+    let sources = sources(args, &overrides)?;
+    if args.stems.residual && sources.iter().any(|source| source.name == RESIDUAL) {
+        return Err(Failure::usage(
+            "a source cannot be called `residual` beside --residual",
+        ));
+    }
+    // Before the long work: every wanted stem is one of the sources.
+    stem_files(args, &sources)?;
+    if is_standard(&args.output) {
+        return to_standard_output(args, &sources, &overrides);
+    }
+    let tracks = input::tracks(&args.files)?;
+    if !args.common.overwrite {
+        for (_, track) in &tracks {
+            let path = args.output.join(track);
+            if path.exists() {
+                return Err(IoError::Exists { path }.into());
+            }
+        }
+    }
+    let mut manifests = Vec::new();
+    for (file, track) in &tracks {
+        let target = args.output.join(track);
+        let folder = OutputFolder::create(&target, args.common.overwrite)?;
+        let mut line = Line::new(&file.display().to_string(), args.common.quiet);
+        let written = one(args, file, folder.path(), &sources, &overrides, &mut line)?;
+        folder.commit()?;
+        line.finish();
+        if args.common.json {
+            manifests.push(written);
+        } else if !args.common.quiet {
+            print(args, file, &target, &written, &line);
+        }
+    }
+    if args.common.json {
+        print_json(&manifests)
+    } else {
+        Ok(())
+    }
+}
+
+/// The sources to find: those of --sources, or of what else was said.
+fn sources(args: &SeparateArgs, overrides: &Overrides) -> Result<Vec<Source>, Failure> {
+    let named = overrides.names();
+    match (&args.sources, args.minus.as_ref().or(args.stem.as_ref())) {
+        (Some(list), _) => Ok(parse_sources(list, &named)?),
+        (None, Some(source)) => Ok(parse_sources(source, &named)?),
+        (None, None) if !named.is_empty() => Ok(parse_sources(&named.join(","), &named)?),
+        (None, None) => Ok(vec![Source::of(Kind::Drums), Source::of(Kind::Rest)]),
+    }
+}
+
+/// The files to write, as sums of the sources' stems.
+fn stem_files(args: &SeparateArgs, sources: &[Source]) -> Result<Vec<StemFile>, Failure> {
+    let mut names: Vec<String> = sources.iter().map(|source| source.name.clone()).collect();
+    if args.stems.residual {
+        names.push(RESIDUAL.to_owned());
+    }
+    let find = |name: &String| {
+        names.iter().position(|known| known == name).ok_or_else(|| {
+            Failure::usage(format!(
+                "`{name}` is none of the stems {}",
+                names.join(", ")
+            ))
+        })
+    };
+    if let Some(name) = &args.minus {
+        let stem = find(name)?;
+        let others = (0..names.len()).filter(|&other| other != stem).collect();
+        let backing = format!("no_{name}");
+        if names.contains(&backing) {
+            return Err(Failure::usage(format!(
+                "`{backing}` would be written twice"
+            )));
+        }
+        return Ok(vec![
+            StemFile {
+                name: backing,
+                stems: others,
+            },
+            StemFile {
+                name: name.clone(),
+                stems: vec![stem],
+            },
+        ]);
+    }
+    if let Some(name) = &args.stem {
+        return Ok(vec![StemFile {
+            name: name.clone(),
+            stems: vec![find(name)?],
+        }]);
+    }
+    Ok(StemFile::each(names))
+}
+
+/// Separate one recording into a folder.
+fn one(
+    args: &SeparateArgs,
+    file: &Path,
+    folder: &Path,
+    sources: &[Source],
+    overrides: &Overrides,
+    line: &mut Line,
+) -> Result<Manifest, Failure> {
+    let (recording, input) = input::read(file, args.common.span()?)?;
+    let audio = &recording.audio;
+    let config = SeparateConfig {
+        factorize: args.factorize.config(audio.sample_rate()),
+        sources: sources.to_vec(),
+        overrides: overrides.clone(),
+        stems: args.stems.config(args.factorize.portable),
+    };
+    let separation = separate(audio, &config, line)?;
+    let rendering = Rendering {
+        audio,
+        factorization: &separation.factorization,
+        members: separation.grouping.members(),
+        config: config.stems,
+        format: args.stems.format,
+    };
+    let files = stem_files(args, &separation.grouping.sources)?;
+    let written = rendering.write(folder, &files, line)?;
+    let grouping = Some(separation.grouping.clone());
+    let manifest = manifest(
+        "separate",
+        input,
+        json(&config)?,
+        &separation.factorization,
+        grouping,
+        written,
+    );
+    write_manifest(folder, &manifest)?;
+    Ok(manifest)
+}
+
+/// Separate one recording and write a single stem to standard output.
+fn to_standard_output(
+    args: &SeparateArgs,
+    sources: &[Source],
+    overrides: &Overrides,
+) -> Result<(), Failure> {
+    let ([file], true) = (&args.files[..], args.minus.is_some() || args.stem.is_some()) else {
+        return Err(Failure::usage(
+            "standard output takes one stem of one recording: choose it with --stem or --minus",
+        ));
+    };
+    if args.common.json || args.why {
+        return Err(Failure::usage(
+            "--json and --why share standard output with the stem",
+        ));
+    }
+    // A header can only be written once the length is known, so the stem is made beside.
+    let folder = tempfile::tempdir().context("cannot make a temporary folder")?;
+    let mut line = Line::new(&file.display().to_string(), args.common.quiet);
+    let manifest = one(args, file, folder.path(), sources, overrides, &mut line)?;
+    line.finish();
+    let path = folder.path().join(&manifest.outputs[0].path);
+    let mut stem = File::open(path).context("cannot open the stem that was just made")?;
+    std::io::copy(&mut stem, &mut std::io::stdout().lock())
+        .context("cannot write standard output")?;
+    Ok(())
+}
+
+fn print(args: &SeparateArgs, file: &Path, target: &Path, written: &Manifest, line: &Line) {
+    let secs = line.elapsed().as_secs_f64();
+    println!(
+        "{}: {}, separated in {secs:.1} s",
+        file.display(),
+        describe(&written.input)
+    );
+    let Some(grouping) = &written.grouping else {
+        return;
+    };
+    let members = grouping.members();
+    for output in &written.outputs {
+        let path = target.join(&output.path);
+        println!(
+            "  {}{}",
+            path.display(),
+            components_of(&path, grouping, &members)
+        );
+    }
+    for note in &written.notes {
+        println!("  note: {note}");
+    }
+    if args.why {
+        print_why(grouping);
+    }
+}
+
+/// The components of a written stem, if it is a source's.
+fn components_of(path: &Path, grouping: &Grouping, members: &[Vec<usize>]) -> String {
+    let name = path.file_stem().map(PathBuf::from).unwrap_or_default();
+    let source = grouping
+        .sources
+        .iter()
+        .position(|source| Path::new(&source.name) == name);
+    source.map_or_else(String::new, |source| {
+        format!("  components {}", compact(&members[source]))
+    })
+}

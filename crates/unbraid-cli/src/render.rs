@@ -1,0 +1,129 @@
+//! A factorisation and the components of every stem come in; files of stems go out.
+
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+
+use ndarray::{Array3, Axis};
+use unbraid::factorize::Factorization;
+use unbraid::observe::{Observer, Progress, Stage};
+use unbraid::stems::StemsConfig;
+use unbraid::{Audio, Error};
+use unbraid_io::audio::{OutputFormat, StemSet};
+use unbraid_io::project::{Output, sha256_of_file};
+
+use crate::failure::Failure;
+use crate::progress::Line;
+
+/// One file to write: a name and the rendered stems whose sum it is.
+pub(crate) struct StemFile {
+    pub(crate) name: String,
+    pub(crate) stems: Vec<usize>,
+}
+
+impl StemFile {
+    /// One file per source.
+    pub(crate) fn each(names: impl IntoIterator<Item = String>) -> Vec<Self> {
+        names
+            .into_iter()
+            .enumerate()
+            .map(|(stem, name)| Self {
+                name,
+                stems: vec![stem],
+            })
+            .collect()
+    }
+}
+
+/// What was written.
+pub(crate) struct Written {
+    pub(crate) outputs: Vec<Output>,
+    /// What all stems were multiplied by, below 1 if an integer format would have clipped.
+    pub(crate) gain: f64,
+}
+
+/// Everything that says how stems are made.
+pub(crate) struct Rendering<'a> {
+    pub(crate) audio: &'a Audio,
+    pub(crate) factorization: &'a Factorization,
+    /// The components of each rendered stem; the residual, if any, comes behind them.
+    pub(crate) members: Vec<Vec<usize>>,
+    pub(crate) config: StemsConfig,
+    pub(crate) format: OutputFormat,
+}
+
+impl Rendering<'_> {
+    /// Write the files into a folder.
+    ///
+    /// Stems of an integer format that would clip are all written again with one common gain, so that
+    /// they still add up.
+    pub(crate) fn write(
+        &self,
+        folder: &Path,
+        files: &[StemFile],
+        line: &mut Line,
+    ) -> Result<Written, Failure> {
+        let paths: Vec<PathBuf> = files
+            .iter()
+            .map(|file| folder.join(format!("{}.{}", file.name, self.format.extension())))
+            .collect();
+        let mut gain = 1.0;
+        let peak = self.attempt(&paths, files, gain, line)?;
+        if peak > 1.0 && StemSet::clips(self.format) {
+            // A hair less, so that rounding does not reach full scale again.
+            gain = (1.0 - 1e-6) / peak;
+            self.attempt(&paths, files, gain, line)?;
+        }
+        let outputs = paths
+            .iter()
+            .map(|path| {
+                let name = path
+                    .strip_prefix(folder)
+                    .unwrap_or(path)
+                    .display()
+                    .to_string();
+                Ok(Output {
+                    path: name,
+                    sha256: sha256_of_file(path)?,
+                })
+            })
+            .collect::<Result<_, Failure>>()?;
+        Ok(Written { outputs, gain })
+    }
+
+    fn attempt(
+        &self,
+        paths: &[PathBuf],
+        files: &[StemFile],
+        gain: f64,
+        line: &mut Line,
+    ) -> Result<f64, Failure> {
+        let audio = self.audio;
+        let (channels, len) = (audio.channels(), audio.len_samples());
+        let mut set =
+            StemSet::create(paths, self.format, audio.sample_rate(), channels, len, gain)?;
+        let mut blocks = self
+            .factorization
+            .stems(audio, self.members.clone(), self.config)?;
+        let total = blocks.frames();
+        while let Some(block) = blocks.next() {
+            let mut sums = Array3::zeros((files.len(), channels, block.len_of(Axis(2))));
+            for (mut sum, file) in sums.outer_iter_mut().zip(files) {
+                for &stem in &file.stems {
+                    sum += &block.index_axis(Axis(0), stem);
+                }
+            }
+            set.write(sums.view())?;
+            let done = blocks.frames_done();
+            let progress = Progress {
+                stage: Stage::Render,
+                done,
+                total,
+                objective: None,
+            };
+            if line.progress(&progress) == ControlFlow::Break(()) {
+                return Err(Error::Cancelled.into());
+            }
+        }
+        Ok(set.finish()?)
+    }
+}
