@@ -4,7 +4,7 @@ use crate::{Error, Isa, error::check_len};
 
 /// Bins of one block: everything about a block of this many bins × the frames of a tile stays in
 /// the first-level cache.
-pub(crate) const BLOCK: usize = 128;
+pub(crate) const BLOCK: usize = 64;
 
 /// Floats of a cache line.
 const LINE: usize = 16;
@@ -80,6 +80,26 @@ impl Layout {
     /// Floats of one row of sums, one row per frame.
     pub(crate) fn row(self) -> usize {
         self.vectors * self.lanes
+    }
+
+    /// Spread one component's row of a block over the packed block.
+    fn spread<const SPLIT: usize>(self, component: usize, row: &[f32], packed: &mut [f32]) {
+        let Self {
+            lanes,
+            vectors,
+            group,
+            ..
+        } = self;
+        let lane = component * SPLIT;
+        let (index, in_group) = (lane / (lanes * group), lane % (lanes * group));
+        let group_row = group.min(vectors - index * group) * lanes;
+        let start = index * group * lanes * (BLOCK / SPLIT);
+        let steps = packed[start..]
+            .chunks_exact_mut(group_row)
+            .zip(row.as_chunks::<SPLIT>().0);
+        for (step, bins) in steps {
+            step[in_group..in_group + SPLIT].copy_from_slice(bins);
+        }
     }
 
     /// Floats of one packed block.
@@ -159,16 +179,18 @@ impl Templates {
         if self.bins == 0 {
             return Ok(());
         }
-        let Layout {
-            lanes,
-            split,
-            vectors,
-            group,
-        } = self.layout;
         let (components, bins) = (self.components, self.bins);
         for (sum, row) in self.sums.iter_mut().zip(w.chunks_exact(bins)) {
-            // Sixteen chains of f32 over a few hundred terms would do, but this is not hot.
-            *sum = row.iter().map(|&x| f64::from(x)).sum::<f64>() as f32;
+            // Eight sums side by side, in f64: fast and exact enough for any number of bins.
+            let (eights, rest) = row.as_chunks::<8>();
+            let mut sums = [0.0; 8];
+            for eight in eights {
+                sums.iter_mut()
+                    .zip(eight)
+                    .for_each(|(sum, &x)| *sum += f64::from(x));
+            }
+            let rest: f64 = rest.iter().map(|&x| f64::from(x)).sum();
+            *sum = (sums.iter().sum::<f64>() + rest) as f32;
         }
         let rows = self.rows.get_mut();
         let columns = self.columns.get_mut();
@@ -181,14 +203,10 @@ impl Templates {
                 let row = &mut rows[(block * components + k) * BLOCK..][..BLOCK];
                 row[..width].copy_from_slice(source);
                 row[width..].fill(0.0);
-                // Where component k begins in its group of vectors, at the first step.
-                let lane = k * split;
-                let index = lane / (lanes * group);
-                let in_group = lane % (lanes * group);
-                let group_row = group.min(vectors - index * group) * lanes;
-                let start = index * group * lanes * (BLOCK / split) + in_group;
-                for (step, bins_of_step) in row.chunks_exact(split).enumerate() {
-                    column_block[start + step * group_row..][..split].copy_from_slice(bins_of_step);
+                match self.layout.split {
+                    4 => self.layout.spread::<4>(k, row, column_block),
+                    2 => self.layout.spread::<2>(k, row, column_block),
+                    _ => self.layout.spread::<1>(k, row, column_block),
                 }
             }
         }

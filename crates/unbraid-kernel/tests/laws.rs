@@ -1,5 +1,8 @@
 //! What must hold for any tile: the same bits twice, sums over tiles, and refusals.
 
+#![expect(clippy::float_cmp, reason = "β is one of a few exact values")]
+#![expect(clippy::unwrap_used, reason = "a test may fail")]
+
 mod reference;
 
 use proptest::prelude::*;

@@ -1,12 +1,13 @@
 //! Every function on every instruction set against the naive loop in f64.
 #![expect(
     clippy::float_cmp,
-    reason = "β is compared with the exact values that have formulas of their own"
+    reason = "β is one of a few exact values, and equal means equal"
 )]
+#![expect(clippy::unwrap_used, reason = "a test may fail")]
 
 mod reference;
 
-use reference::{Problem, Random, assert_close};
+use reference::{Problem, Random, Truth, assert_close};
 use unbraid_kernel::{Isa, Kernel, Objective, Scratch, Templates, Tile};
 
 const BETAS: [f64; 11] = [-1.0, -0.5, 0.0, 0.5, 1.0, 1.5, 2.0, 2.5, 3.0, 1.3, 0.999_99];
@@ -67,165 +68,195 @@ fn problem(
     }
 }
 
+/// What one comparison needs.
+struct Check<'a> {
+    name: String,
+    kernel: Kernel,
+    tile: Tile<'a>,
+    problem: &'a Problem,
+    truth: Truth,
+}
+
 fn check(isa: Isa, problem: &Problem) {
     let Problem {
-        v,
-        h,
-        w,
-        base,
         frames,
         bins,
         components,
         beta,
-        floor,
-    } = problem;
-    let (frames, bins, components, beta) = (*frames, *bins, *components, *beta);
-    let name = format!(
-        "{isa}, β {beta}, {frames} × {bins} × {components}, base {}",
-        base.is_some()
-    );
-    let truth = problem.truth();
-    let kernel = Kernel::with_isa(isa, beta, *floor).unwrap();
-    let templates = Templates::new(isa, w, components, bins).unwrap();
-    let tile = Tile::new(v, h, &templates, base.as_deref(), frames).unwrap();
-    let mut scratch = Scratch::default();
-
-    let mut model = vec![f32::NAN; frames * bins];
-    kernel.model(&tile, &mut model, &mut scratch).unwrap();
-    let cell = tolerance(components, beta);
-    assert_close(&format!("model: {name}"), &model, &truth.model, cell);
-
-    let rounded: Vec<f32> = truth.model.iter().map(|&x| x as f32).collect();
-    let (mut pull, mut push) = (vec![f32::NAN; frames * bins], vec![f32::NAN; frames * bins]);
-    let sum = kernel
-        .fields(v, &rounded, &mut pull, &mut push, Objective::Compute)
-        .unwrap();
-    assert_close(
-        &format!("pull: {name}"),
-        &pull,
-        &truth.pull,
-        tolerance(1, beta),
-    );
-    assert_close(
-        &format!("push: {name}"),
-        &push,
-        &truth.push,
-        tolerance(1, beta),
-    );
-    assert_divergence(&name, beta, sum, &truth);
-
-    let (mut pull_h, mut push_h) = (vec![f32::NAN; h.len()], vec![f32::NAN; h.len()]);
-    let activations = kernel
-        .gradient_activations(
-            &tile,
-            &mut pull_h,
-            &mut push_h,
-            Objective::Compute,
-            &mut scratch,
-        )
-        .unwrap();
-    let tolerance_h = cell + tolerance(bins, beta);
-    assert_close(
-        &format!("pull_h: {name}"),
-        &pull_h,
-        &truth.pull_h,
-        tolerance_h,
-    );
-    assert_close(
-        &format!("push_h: {name}"),
-        &push_h,
-        &truth.push_h,
-        tolerance_h,
-    );
-
-    // The gradient of the templates is added to what is there.
-    let (mut pull_w, mut push_w) = (vec![1.0; w.len()], vec![2.0; w.len()]);
-    let of_templates = kernel
-        .gradient_templates(
-            &tile,
-            &mut pull_w,
-            &mut push_w,
-            Objective::Compute,
-            &mut scratch,
-        )
-        .unwrap();
-    let tolerance_w = cell + tolerance(frames, beta);
-    let plus = |sums: &[f64], start: f64| sums.iter().map(|x| x + start).collect::<Vec<_>>();
-    assert_close(
-        &format!("pull_w: {name}"),
-        &pull_w,
-        &plus(&truth.pull_w, 1.0),
-        tolerance_w,
-    );
-    assert_close(
-        &format!("push_w: {name}"),
-        &push_w,
-        &plus(&truth.push_w, 2.0),
-        tolerance_w,
-    );
-
-    let (mut joint_h, mut joint_push_h) = (vec![f32::NAN; h.len()], vec![f32::NAN; h.len()]);
-    let (mut joint_w, mut joint_push_w) = (vec![1.0; w.len()], vec![2.0; w.len()]);
-    let both = kernel
-        .gradient_both(
-            &tile,
-            (&mut joint_h, &mut joint_push_h),
-            (&mut joint_w, &mut joint_push_w),
-            Objective::Compute,
-            &mut scratch,
-        )
-        .unwrap();
-    assert_eq!(
-        (&joint_h, &joint_push_h),
-        (&pull_h, &push_h),
-        "joint = separate: {name}"
-    );
-    assert_eq!(
-        (&joint_w, &joint_push_w),
-        (&pull_w, &push_w),
-        "joint = separate: {name}"
-    );
-
-    let only = kernel.divergence(&tile, &mut scratch);
-    assert_eq!(
-        [activations, of_templates, both],
-        [only; 3],
-        "one divergence: {name}"
-    );
-    assert_divergence(&name, beta, only, &truth);
-
+        ..
+    } = *problem;
+    let templates = Templates::new(isa, &problem.w, components, bins).unwrap();
+    let base = problem.base.as_deref();
+    let check = Check {
+        name: format!(
+            "{isa}, β {beta}, {frames} × {bins} × {components}, base {}",
+            base.is_some()
+        ),
+        kernel: Kernel::with_isa(isa, beta, problem.floor).unwrap(),
+        tile: Tile::new(&problem.v, &problem.h, &templates, base, frames).unwrap(),
+        problem,
+        truth: problem.truth(),
+    };
+    check.cells();
+    check.gradients();
     if beta == 1.0 {
-        let mut sums = vec![0.5; components];
-        let mut again = vec![1.0; w.len()];
-        let skipped = kernel
-            .gradient_templates(&tile, &mut again, &mut sums, Objective::Skip, &mut scratch)
+        check.short_push();
+    }
+}
+
+impl Check<'_> {
+    /// The tolerance of one cell of the model.
+    fn cell(&self) -> f64 {
+        tolerance(self.problem.components, self.problem.beta)
+    }
+
+    fn assert_close(&self, what: &str, actual: &[f32], expected: &[f64], tolerance: f64) {
+        assert_close(
+            &format!("{what}: {}", self.name),
+            actual,
+            expected,
+            tolerance,
+        );
+    }
+
+    fn cells(&self) {
+        let Self {
+            kernel,
+            tile,
+            truth,
+            ..
+        } = self;
+        let mut model = vec![f32::NAN; truth.model.len()];
+        kernel
+            .model(tile, &mut model, &mut Scratch::default())
+            .unwrap();
+        self.assert_close("model", &model, &truth.model, self.cell());
+
+        let rounded: Vec<f32> = truth.model.iter().map(|&x| x as f32).collect();
+        let (mut pull, mut push) = (model.clone(), model);
+        let sum = kernel
+            .fields(
+                &self.problem.v,
+                &rounded,
+                &mut pull,
+                &mut push,
+                Objective::Compute,
+            )
+            .unwrap();
+        let tolerance = tolerance(1, kernel.beta());
+        self.assert_close("pull", &pull, &truth.pull, tolerance);
+        self.assert_close("push", &push, &truth.push, tolerance);
+        assert_divergence(&self.name, (kernel.beta(), tile.components()), sum, truth);
+    }
+
+    fn gradients(&self) {
+        let Self {
+            kernel,
+            tile,
+            truth,
+            name,
+            ..
+        } = self;
+        let (h, w) = (truth.pull_h.len(), truth.pull_w.len());
+        let mut scratch = Scratch::default();
+        let (mut pull_h, mut push_h) = (vec![f32::NAN; h], vec![f32::NAN; h]);
+        let of_activations = kernel
+            .gradient_activations(
+                tile,
+                &mut pull_h,
+                &mut push_h,
+                Objective::Compute,
+                &mut scratch,
+            )
+            .unwrap();
+        let tolerance_h = self.cell() + tolerance(tile.bins(), kernel.beta());
+        self.assert_close("pull_h", &pull_h, &truth.pull_h, tolerance_h);
+        self.assert_close("push_h", &push_h, &truth.push_h, tolerance_h);
+
+        // The gradient of the templates is added to what is there.
+        let (mut pull_w, mut push_w) = (vec![1.0; w], vec![2.0; w]);
+        let of_templates = kernel
+            .gradient_templates(
+                tile,
+                &mut pull_w,
+                &mut push_w,
+                Objective::Compute,
+                &mut scratch,
+            )
+            .unwrap();
+        let tolerance_w = self.cell() + tolerance(tile.frames(), kernel.beta());
+        let plus = |sums: &[f64], start: f64| sums.iter().map(|x| x + start).collect::<Vec<_>>();
+        self.assert_close("pull_w", &pull_w, &plus(&truth.pull_w, 1.0), tolerance_w);
+        self.assert_close("push_w", &push_w, &plus(&truth.push_w, 2.0), tolerance_w);
+
+        let (mut joint_h, mut joint_push_h) = (vec![f32::NAN; h], vec![f32::NAN; h]);
+        let (mut joint_w, mut joint_push_w) = (vec![1.0; w], vec![2.0; w]);
+        let both = kernel
+            .gradient_both(
+                tile,
+                (&mut joint_h, &mut joint_push_h),
+                (&mut joint_w, &mut joint_push_w),
+                Objective::Compute,
+                &mut scratch,
+            )
             .unwrap();
         assert_eq!(
-            (skipped, &again),
-            (0.0, &pull_w),
-            "without objective: {name}"
+            (&joint_h, &joint_push_h),
+            (&pull_h, &push_h),
+            "joint = separate: {name}"
         );
+        assert_eq!(
+            (&joint_w, &joint_push_w),
+            (&pull_w, &push_w),
+            "joint = separate: {name}"
+        );
+
+        let only = kernel.divergence(tile, &mut scratch);
+        assert_eq!(
+            [of_activations, of_templates, both],
+            [only; 3],
+            "one divergence: {name}"
+        );
+        assert_divergence(name, (kernel.beta(), tile.components()), only, truth);
+    }
+
+    /// β = 1: the push of the templates may be given as one number per component.
+    fn short_push(&self) {
+        let Self {
+            kernel,
+            tile,
+            truth,
+            ..
+        } = self;
+        let (h, components) = (&self.problem.h, self.problem.components);
+        let (mut pull_w, mut push_w) = (vec![0.0; truth.pull_w.len()], vec![0.5; components]);
+        let skipped = kernel
+            .gradient_templates(
+                tile,
+                &mut pull_w,
+                &mut push_w,
+                Objective::Skip,
+                &mut Scratch::default(),
+            )
+            .unwrap();
+        assert_eq!(skipped, 0.0, "without objective: {}", self.name);
+        let tolerance = tolerance(tile.frames(), 1.0);
+        self.assert_close("pull_w", &pull_w, &truth.pull_w, self.cell() + tolerance);
         let expected: Vec<f64> = (0..components)
             .map(|k| {
-                0.5 + h
+                0.5 + h[k.min(h.len())..]
                     .iter()
-                    .skip(k)
                     .step_by(components)
                     .map(|&x| f64::from(x))
                     .sum::<f64>()
             })
             .collect();
-        assert_close(
-            &format!("short push_w: {name}"),
-            &sums,
-            &expected,
-            tolerance(frames, beta),
-        );
+        self.assert_close("short push_w", &push_w, &expected, tolerance);
     }
 }
 
 #[track_caller]
-fn assert_divergence(name: &str, beta: f64, actual: f64, truth: &reference::Truth) {
+fn assert_divergence(name: &str, (beta, components): (f64, usize), actual: f64, truth: &Truth) {
     let special = [0.0, 1.0, 2.0].contains(&beta);
     let tolerance = if special {
         DIVERGENCE_TOLERANCE
@@ -233,8 +264,8 @@ fn assert_divergence(name: &str, beta: f64, actual: f64, truth: &reference::Trut
         POWER_DIVERGENCE_TOLERANCE
     };
     // The rounding of the model itself, 6e-8 per component, averages out over cells.
-    let (cells, components) = (truth.model.len().max(1) as f64, truth.components as f64);
-    let tolerance = tolerance + 6e-8 * (components / cells).sqrt() * (1.0 + beta.abs());
+    let cells = truth.model.len().max(1) as f64;
+    let tolerance = tolerance + 6e-8 * (components as f64 / cells).sqrt() * (1.0 + beta.abs());
     let error = (actual - truth.divergence).abs() / truth.divergence_scale.max(f64::MIN_POSITIVE);
     assert!(
         error <= tolerance,

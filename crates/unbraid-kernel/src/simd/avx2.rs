@@ -7,7 +7,7 @@ use std::arch::x86_64::{
     _mm256_extractf128_ps, _mm256_fmadd_ps, _mm256_loadu_ps, _mm256_loadu_si256,
     _mm256_maskload_ps, _mm256_maskstore_ps, _mm256_max_ps, _mm256_min_ps, _mm256_mul_ps,
     _mm256_round_ps, _mm256_set1_epi32, _mm256_set1_pd, _mm256_set1_ps, _mm256_slli_epi32,
-    _mm256_srai_epi32, _mm256_storeu_pd, _mm256_storeu_ps, _mm256_sub_epi32, _mm256_sub_ps,
+    _mm256_storeu_pd, _mm256_storeu_ps, _mm256_sub_epi32, _mm256_sub_ps,
 };
 
 use super::{
@@ -130,9 +130,11 @@ impl Lanes for __m256 {
         unsafe {
             let bits = _mm256_castps_si256(self);
             let above = _mm256_sub_epi32(bits, _mm256_set1_epi32(SQRT_HALF));
-            let exponent = _mm256_cvtepi32_ps(_mm256_srai_epi32::<23>(above));
-            let shift = _mm256_and_si256(above, _mm256_set1_epi32(EXPONENT));
-            (exponent, _mm256_castsi256_ps(_mm256_sub_epi32(bits, shift)))
+            let exponent = _mm256_and_si256(above, _mm256_set1_epi32(EXPONENT));
+            (
+                _mm256_cvtepi32_ps(exponent),
+                _mm256_castsi256_ps(_mm256_sub_epi32(bits, exponent)),
+            )
         }
     }
     #[inline(always)]

@@ -7,8 +7,8 @@ use std::arch::x86_64::{
     _mm512_fmadd_ps, _mm512_fnmadd_ps, _mm512_loadu_ps, _mm512_mask_storeu_ps,
     _mm512_maskz_loadu_ps, _mm512_maskz_mov_ps, _mm512_max_ps, _mm512_min_ps, _mm512_mul_ps,
     _mm512_rcp14_ps, _mm512_reduce_add_pd, _mm512_roundscale_ps, _mm512_scalef_ps,
-    _mm512_set1_epi32, _mm512_set1_pd, _mm512_set1_ps, _mm512_srai_epi32, _mm512_storeu_ps,
-    _mm512_sub_epi32, _mm512_sub_ps,
+    _mm512_set1_epi32, _mm512_set1_pd, _mm512_set1_ps, _mm512_storeu_ps, _mm512_sub_epi32,
+    _mm512_sub_ps,
 };
 
 use super::{
@@ -135,9 +135,11 @@ impl Lanes for __m512 {
         unsafe {
             let bits = _mm512_castps_si512(self);
             let above = _mm512_sub_epi32(bits, _mm512_set1_epi32(SQRT_HALF));
-            let exponent = _mm512_cvtepi32_ps(_mm512_srai_epi32::<23>(above));
-            let shift = _mm512_and_si512(above, _mm512_set1_epi32(EXPONENT));
-            (exponent, _mm512_castsi512_ps(_mm512_sub_epi32(bits, shift)))
+            let exponent = _mm512_and_si512(above, _mm512_set1_epi32(EXPONENT));
+            (
+                _mm512_cvtepi32_ps(exponent),
+                _mm512_castsi512_ps(_mm512_sub_epi32(bits, exponent)),
+            )
         }
     }
     #[inline(always)]

@@ -17,7 +17,7 @@ pub(crate) trait Lanes: Copy {
     fn ratio(self, divisor: Self) -> Self;
     /// To the nearest whole number.
     fn round(self) -> Self;
-    /// For normal x > 0: (e, m) with x = m · 2^e and m from √½ up to √2.
+    /// For normal x > 0: (e · 2^23, m) with x = m · 2^e and m from √½ up to √2; finite for x = 0.
     fn split(self) -> (Self, Self);
     /// `self · 2^n` for a whole n from −126 to 127.
     fn scale(self, n: Self) -> Self;
@@ -76,8 +76,8 @@ impl Lanes for f32 {
     fn split(self) -> (Self, Self) {
         let bits = self.to_bits() as i32;
         let above = bits.wrapping_sub(SQRT_HALF);
-        let exponent = above >> 23;
-        let mantissa = bits.wrapping_sub(above & EXPONENT);
+        let exponent = above & EXPONENT;
+        let mantissa = bits.wrapping_sub(exponent);
         (exponent as f32, f32::from_bits(mantissa as u32))
     }
     #[inline(always)]

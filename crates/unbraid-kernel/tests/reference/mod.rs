@@ -1,36 +1,35 @@
 //! The slow truth: every gradient and divergence as a naive loop in f64, and how to compare.
 
 /// One problem: data, factors and what else the model holds.
-pub struct Problem {
-    pub v: Vec<f32>,
-    pub h: Vec<f32>,
-    pub w: Vec<f32>,
-    pub base: Option<Vec<f32>>,
-    pub frames: usize,
-    pub bins: usize,
-    pub components: usize,
-    pub beta: f64,
-    pub floor: f32,
+pub(crate) struct Problem {
+    pub(crate) v: Vec<f32>,
+    pub(crate) h: Vec<f32>,
+    pub(crate) w: Vec<f32>,
+    pub(crate) base: Option<Vec<f32>>,
+    pub(crate) frames: usize,
+    pub(crate) bins: usize,
+    pub(crate) components: usize,
+    pub(crate) beta: f64,
+    pub(crate) floor: f32,
 }
 
 /// What the kernel should return, and for every sum the sum of its terms' sizes, to which
 /// rounding errors are relative.
-pub struct Truth {
-    pub components: usize,
-    pub model: Vec<f64>,
-    pub pull: Vec<f64>,
-    pub push: Vec<f64>,
-    pub pull_h: Vec<f64>,
-    pub push_h: Vec<f64>,
-    pub pull_w: Vec<f64>,
-    pub push_w: Vec<f64>,
-    pub divergence: f64,
+pub(crate) struct Truth {
+    pub(crate) model: Vec<f64>,
+    pub(crate) pull: Vec<f64>,
+    pub(crate) push: Vec<f64>,
+    pub(crate) pull_h: Vec<f64>,
+    pub(crate) push_h: Vec<f64>,
+    pub(crate) pull_w: Vec<f64>,
+    pub(crate) push_w: Vec<f64>,
+    pub(crate) divergence: f64,
     /// Sum over cells of the largest term of the divergence's formula.
-    pub divergence_scale: f64,
+    pub(crate) divergence_scale: f64,
 }
 
 /// d(x | y) as in Févotte and Idier 2011, equation 2, and its largest term.
-pub fn divergence(beta: f64, x: f64, y: f64) -> (f64, f64) {
+pub(crate) fn divergence(beta: f64, x: f64, y: f64) -> (f64, f64) {
     if beta == 1.0 {
         let log = if x > 0.0 { x * (x / y).ln() } else { 0.0 };
         (log - x + y, log.abs().max(x).max(y))
@@ -51,7 +50,7 @@ pub fn divergence(beta: f64, x: f64, y: f64) -> (f64, f64) {
 }
 
 impl Problem {
-    pub fn data(&self, cell: usize) -> f64 {
+    pub(crate) fn data(&self, cell: usize) -> f64 {
         let v = if self.beta <= 0.0 {
             self.v[cell].max(self.floor)
         } else {
@@ -60,10 +59,9 @@ impl Problem {
         f64::from(v)
     }
 
-    pub fn truth(&self) -> Truth {
+    pub(crate) fn truth(&self) -> Truth {
         let (frames, bins, components) = (self.frames, self.bins, self.components);
         let mut truth = Truth {
-            components,
             model: vec![0.0; frames * bins],
             pull: vec![0.0; frames * bins],
             push: vec![0.0; frames * bins],
@@ -109,7 +107,7 @@ impl Problem {
 
 /// All terms of these sums are ≥ 0, so the error of each is relative to itself.
 #[track_caller]
-pub fn assert_close(what: &str, actual: &[f32], expected: &[f64], tolerance: f64) {
+pub(crate) fn assert_close(what: &str, actual: &[f32], expected: &[f64], tolerance: f64) {
     assert_eq!(actual.len(), expected.len(), "{what}: lengths");
     let error = |(a, e): (&f32, &f64)| {
         let error = (f64::from(*a) - e).abs() / e.abs().max(f64::from(f32::MIN_POSITIVE));
@@ -133,11 +131,11 @@ pub fn assert_close(what: &str, actual: &[f32], expected: &[f64], tolerance: f64
 }
 
 /// A small generator of uniform numbers, so that a failure can be repeated.
-pub struct Random(pub u64);
+pub(crate) struct Random(pub(crate) u64);
 
 impl Random {
     /// From 0 up to 1.
-    pub fn uniform(&mut self) -> f32 {
+    pub(crate) fn uniform(&mut self) -> f32 {
         // Knuth's MMIX generator; the high bits are the good ones.
         self.0 = self
             .0
