@@ -62,7 +62,7 @@ impl Correlations {
     pub(super) fn repeats(&self, row: usize, earlier: usize) -> bool {
         // Equal samples go through equal sums; different ones cannot correlate as much.
         self.auto(row, row) == self.auto(earlier, earlier)
-            && self.auto(row, earlier)[self.taps - 1] == self.energy(row)
+            && self.auto(row, earlier)[self.taps - 1].to_bits() == self.energy(row).to_bits()
     }
 
     pub(super) fn taps(&self) -> usize {
@@ -71,6 +71,38 @@ impl Correlations {
 
     pub(super) fn estimate_rows(&self) -> usize {
         self.estimate_rows
+    }
+}
+
+/// Correlate the samples in `range`, as if there were zeros outside.
+pub(super) fn correlate(
+    references: &dyn Signals,
+    estimates: &dyn Signals,
+    range: &Range<usize>,
+    taps: usize,
+) -> Correlations {
+    let plan = Plan::new(references.rows(), estimates.rows(), range.len(), taps);
+    let blocks = range.len().div_ceil(plan.block_len);
+    let batch_len = BLOCKS_PER_BATCH.min(blocks);
+    let mut spectra = vec![0.0; plan.slots.len() * batch_len * 2 * plan.bins()];
+    let mut sums = vec![0.0; plan.bins().div_ceil(BINS_PER_TILE) * plan.tile_len()];
+    for first in (0..blocks).step_by(batch_len) {
+        let batch = batch_len.min(blocks - first);
+        let spectra = &mut spectra[..plan.slots.len() * batch * 2 * plan.bins()];
+        plan.transform(references, estimates, range, first, batch, spectra);
+        plan.add_products(spectra, batch, &mut sums);
+    }
+
+    let mut auto = plan.lags(&sums);
+    let cross = auto.split_off(plan.auto_pairs());
+    for i in 0..plan.rows {
+        make_symmetric(&mut auto[i * (i + 1) / 2 + i]);
+    }
+    Correlations {
+        taps,
+        estimate_rows: estimates.rows(),
+        auto,
+        cross,
     }
 }
 
@@ -85,123 +117,156 @@ enum Slot {
     EstimateInContext(usize),
 }
 
-/// Correlate the samples in `range`, as if there were zeros outside.
-pub(super) fn correlate(
-    references: &dyn Signals,
-    estimates: &dyn Signals,
-    range: &Range<usize>,
+/// What is transformed and which products are added up.
+struct Plan {
+    rows: usize,
     taps: usize,
-) -> Correlations {
-    let (rows, estimate_rows) = (references.rows(), estimates.rows());
-    let overlap = 2 * (taps - 1);
-    let fourier = Fourier::new(transform_len(range.len(), overlap, taps));
-    let block_len = fourier.len() - overlap;
-    let bins = fourier.bins();
+    fourier: Fourier,
+    /// Samples by which one block is after the other.
+    block_len: usize,
+    slots: Vec<Slot>,
+    /// Pairs of slots whose product of spectra is wanted: first those of references, then those of
+    /// references and estimates.
+    pairs: Vec<(usize, usize)>,
+}
 
-    let slots: Vec<Slot> = (0..rows)
-        .map(Slot::Alone)
-        .chain((0..rows).map(Slot::ReferenceInContext))
-        .chain((0..estimate_rows).map(Slot::EstimateInContext))
-        .collect();
-    // Pairs of slots whose product of spectra is wanted: first the lower triangle, then the rest.
-    let pairs: Vec<(usize, usize)> = (0..rows)
-        .flat_map(|i| (0..=i).map(move |j| (i, rows + j)))
-        .chain((0..rows).flat_map(|i| (0..estimate_rows).map(move |k| (i, 2 * rows + k))))
-        .collect();
+impl Plan {
+    fn new(rows: usize, estimate_rows: usize, len: usize, taps: usize) -> Self {
+        let overlap = 2 * (taps - 1);
+        let fourier = Fourier::new(transform_len(len, overlap, taps));
+        let slots = (0..rows)
+            .map(Slot::Alone)
+            .chain((0..rows).map(Slot::ReferenceInContext))
+            .chain((0..estimate_rows).map(Slot::EstimateInContext))
+            .collect();
+        let pairs = (0..rows)
+            .flat_map(|i| (0..=i).map(move |j| (i, rows + j)))
+            .chain((0..rows).flat_map(|i| (0..estimate_rows).map(move |k| (i, 2 * rows + k))))
+            .collect();
+        Self {
+            rows,
+            taps,
+            block_len: fourier.len() - overlap,
+            fourier,
+            slots,
+            pairs,
+        }
+    }
 
-    let blocks = range.len().div_ceil(block_len);
-    let tiles = bins.div_ceil(BINS_PER_TILE);
-    let tile_len = pairs.len() * 2 * BINS_PER_TILE;
-    let mut sums = vec![0.0; tiles * tile_len];
-    let mut spectra = vec![0.0; slots.len() * BLOCKS_PER_BATCH.min(blocks) * 2 * bins];
-    let mut done = 0;
-    while done < blocks {
-        let batch = BLOCKS_PER_BATCH.min(blocks - done);
-        spectra[..slots.len() * batch * 2 * bins]
-            .par_chunks_mut(2 * bins)
+    fn bins(&self) -> usize {
+        self.fourier.bins()
+    }
+
+    fn auto_pairs(&self) -> usize {
+        self.rows * (self.rows + 1) / 2
+    }
+
+    /// Numbers in the sums of one tile: both planes of all pairs.
+    fn tile_len(&self) -> usize {
+        self.pairs.len() * 2 * BINS_PER_TILE
+    }
+
+    /// The spectra of `batch` blocks from block `first` on, slot by slot and then block by block.
+    fn transform(
+        &self,
+        references: &dyn Signals,
+        estimates: &dyn Signals,
+        range: &Range<usize>,
+        first: usize,
+        batch: usize,
+        spectra: &mut [f64],
+    ) {
+        spectra
+            .par_chunks_mut(2 * self.bins())
             .enumerate()
             .for_each_init(
-                || (vec![0.0; fourier.len()], fourier.workspace()),
+                || (vec![0.0; self.fourier.len()], self.fourier.workspace()),
                 |(samples, workspace), (at, spectrum)| {
-                    let start = (range.start + (done + at % batch) * block_len) as isize;
-                    let context = start - (taps as isize - 1);
-                    match slots[at / batch] {
+                    let start = (range.start + (first + at % batch) * self.block_len) as isize;
+                    let context = start - (self.taps as isize - 1);
+                    match self.slots[at / batch] {
                         Slot::Alone(row) => {
-                            references.read(row, range, start, &mut samples[..block_len]);
-                            samples[block_len..].fill(0.0);
+                            let (block, after) = samples.split_at_mut(self.block_len);
+                            references.read(row, range, start, block);
+                            after.fill(0.0);
                         }
                         Slot::ReferenceInContext(row) => {
-                            references.read(row, range, context, samples)
+                            references.read(row, range, context, samples);
                         }
                         Slot::EstimateInContext(row) => {
-                            estimates.read(row, range, context, samples)
+                            estimates.read(row, range, context, samples);
                         }
                     }
-                    fourier.forward(samples, spectrum.split_at_mut(bins), workspace);
+                    self.fourier
+                        .forward(samples, spectrum.split_at_mut(self.bins()), workspace);
                 },
             );
-        // A thread owns its bins over all blocks and adds the blocks up in their order: the sum
-        // is the same on any number of threads.
-        sums.par_chunks_mut(tile_len)
+    }
+
+    /// Add the products of all pairs in `batch` blocks to the sums.
+    ///
+    /// A thread owns its bins over all blocks and adds the blocks up in their order: the sum is the
+    /// same on any number of threads.
+    fn add_products(&self, spectra: &[f64], batch: usize, sums: &mut [f64]) {
+        let bins = self.bins();
+        sums.par_chunks_mut(self.tile_len())
             .enumerate()
             .for_each(|(tile, sums)| {
                 let from = tile * BINS_PER_TILE;
                 let width = BINS_PER_TILE.min(bins - from);
-                let plane = |slot: usize, block: usize| {
+                let planes = |slot: usize, block: usize| {
                     let spectrum = &spectra[(slot * batch + block) * 2 * bins..][..2 * bins];
                     (
                         &spectrum[from..from + width],
                         &spectrum[bins + from..bins + from + width],
                     )
                 };
-                for (&(x, y), sum) in pairs.iter().zip(sums.chunks_mut(2 * BINS_PER_TILE)) {
+                for (&(x, y), sum) in self.pairs.iter().zip(sums.chunks_mut(2 * BINS_PER_TILE)) {
                     let (sum_re, sum_im) = sum.split_at_mut(BINS_PER_TILE);
                     for block in 0..batch {
-                        let (sum_re, sum_im) = (&mut sum_re[..width], &mut sum_im[..width]);
-                        conjugate_multiply_add(plane(x, block), plane(y, block), (sum_re, sum_im));
+                        let sum = (&mut sum_re[..width], &mut sum_im[..width]);
+                        conjugate_multiply_add(planes(x, block), planes(y, block), sum);
                     }
                 }
             });
-        done += batch;
     }
 
-    let lower = rows * (rows + 1) / 2;
-    let mut lags: Vec<Vec<f64>> = (0..pairs.len())
-        .into_par_iter()
-        .map_init(
-            || {
-                (
-                    vec![0.0; 2 * bins],
-                    vec![0.0; fourier.len()],
-                    fourier.workspace(),
-                )
-            },
-            |(spectrum, samples, workspace), pair| {
-                for bin in 0..bins {
-                    let tile = &sums[bin / BINS_PER_TILE * tile_len..][..tile_len];
-                    let sum = &tile[pair * 2 * BINS_PER_TILE..][..2 * BINS_PER_TILE];
-                    spectrum[bin] = sum[bin % BINS_PER_TILE];
-                    spectrum[bins + bin] = sum[BINS_PER_TILE + bin % BINS_PER_TILE];
-                }
-                fourier.inverse(spectrum.split_at(bins), samples, workspace);
-                let scale = 1.0 / fourier.len() as f64;
-                let first = if pair < lower { 0 } else { taps - 1 };
-                samples[first..2 * taps - 1]
-                    .iter()
-                    .map(|value| value * scale)
-                    .collect()
-            },
-        )
-        .collect();
-    let cross = lags.split_off(lower);
-    for i in 0..rows {
-        make_symmetric(&mut lags[i * (i + 1) / 2 + i]);
-    }
-    Correlations {
-        taps,
-        estimate_rows,
-        auto: lags,
-        cross,
+    /// Turn the sums of all pairs into correlations at the lags that are kept.
+    fn lags(&self, sums: &[f64]) -> Vec<Vec<f64>> {
+        let bins = self.bins();
+        (0..self.pairs.len())
+            .into_par_iter()
+            .map_init(
+                || {
+                    (
+                        vec![0.0; 2 * bins],
+                        vec![0.0; self.fourier.len()],
+                        self.fourier.workspace(),
+                    )
+                },
+                |(spectrum, samples, workspace), pair| {
+                    for bin in 0..bins {
+                        let tile = &sums[bin / BINS_PER_TILE * self.tile_len()..];
+                        let sum = &tile[pair * 2 * BINS_PER_TILE..][..2 * BINS_PER_TILE];
+                        spectrum[bin] = sum[bin % BINS_PER_TILE];
+                        spectrum[bins + bin] = sum[BINS_PER_TILE + bin % BINS_PER_TILE];
+                    }
+                    self.fourier
+                        .inverse(spectrum.split_at(bins), samples, workspace);
+                    let scale = 1.0 / self.fourier.len() as f64;
+                    // Place `taps - 1` holds the lag of zero.
+                    let first = if pair < self.auto_pairs() {
+                        0
+                    } else {
+                        self.taps - 1
+                    };
+                    samples[first..2 * self.taps - 1]
+                        .iter()
+                        .map(|value| value * scale)
+                        .collect()
+                },
+            )
+            .collect()
     }
 }
 

@@ -239,9 +239,7 @@ impl FrameConfig {
                 "at least 1 sample",
             ));
         }
-        if window_len >= len_samples {
-            return Ok(vec![0..len_samples]);
-        }
+        let window_len = window_len.min(len_samples);
         let count = (len_samples - window_len) / hop_len + 1;
         Ok((0..count)
             .map(|frame| frame * hop_len..frame * hop_len + window_len)

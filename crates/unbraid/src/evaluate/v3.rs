@@ -243,8 +243,8 @@ fn framewise<T: Sample>(
     with_checked(references, estimates, |references, estimates| {
         let len = references.len_samples();
         let mut ranges = frames.frames(len)?;
-        if ranges.len() < 2 {
-            ranges = vec![0..len];
+        if let [only] = ranges.as_mut_slice() {
+            *only = 0..len;
         }
         refuse_silence(references, estimates)?;
         let score_frame = |range: &Range<usize>| {
