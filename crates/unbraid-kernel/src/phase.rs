@@ -96,6 +96,8 @@ pub(crate) struct Fields<'a> {
     pub(crate) v: &'a [f32],
     /// Least value of the data: the floor for β ≤ 0, else zero.
     pub(crate) data_floor: f32,
+    /// How many values further on the data will be needed soon.
+    pub(crate) ahead: usize,
     /// Whether to sum the divergence.
     pub(crate) objective: bool,
 }

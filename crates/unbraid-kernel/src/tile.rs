@@ -8,8 +8,9 @@ use crate::{
 
 /// One block of frames of one channel: data, factors, and what else the model holds.
 ///
-/// About 48 frames are best: a multiple of six, small enough that the tile of the spectrogram
-/// stays in the second-level cache between two calls. Any number works.
+/// About 48 frames are best: a multiple of twelve, small enough that the tile of the spectrogram
+/// stays in the second-level cache between two calls. Any number works. Tiles that follow each other
+/// in memory are best taken in that order: the next one's data are fetched ahead.
 ///
 /// # Shapes
 ///

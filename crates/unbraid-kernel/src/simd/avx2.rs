@@ -11,7 +11,7 @@ use std::arch::x86_64::{
 };
 
 use super::{
-    micro,
+    cells, micro,
     vector::{EXPONENT, Lanes, SQRT_HALF, Vector},
 };
 use crate::{
@@ -42,13 +42,13 @@ unsafe fn model_fields(
     push: &mut [f32],
 ) -> f64 {
     // SAFETY: as above.
-    unsafe { micro::model_fields::<__m256>(block, model, fields, pull, push) }
+    unsafe { cells::model_fields::<__m256>(block, model, fields, pull, push) }
 }
 
 #[target_feature(enable = "avx2,fma")]
 unsafe fn fields(block: &Block, fields: &Fields<'_>, pull: &mut [f32], push: &mut [f32]) -> f64 {
     // SAFETY: as above.
-    unsafe { micro::fields::<__m256>(block, fields, pull, push) }
+    unsafe { cells::fields::<__m256>(block, fields, pull, push) }
 }
 
 #[target_feature(enable = "avx2,fma")]

@@ -1,5 +1,4 @@
-//! One block of bins comes in; its model, fields and projections go out, register block by
-//! register block.
+//! One block of bins comes in; its model and projections go out, register block by register block.
 //!
 //! A register block is `M` rows × `N` vectors of sums that stay in registers over the whole inner
 //! sum: 6 × 4 of 32 registers with AVX-512, 6 × 2 of 16 with AVX2. Each step loads `N` vectors,
@@ -8,13 +7,10 @@
 //! Every function here must be inlined into one compiled for the vector's instruction set, and is
 //! `unsafe` for that reason; that the slices are long enough is checked at the start of each phase.
 
-use super::{
-    math::{Euclidean, Formula, ItakuraSaito, KullbackLeibler, Power},
-    vector::Vector,
-};
+use super::vector::Vector;
 use crate::{
     pack::{BLOCK, Layout},
-    phase::{Block, Fields, Model, Rule},
+    phase::{Block, Model},
 };
 
 /// Call `$body` with `$rows` as a constant for all blocks of `$count` rows: `V::ROWS`, then fewer.
@@ -69,9 +65,11 @@ macro_rules! with_vectors {
     };
 }
 
+pub(super) use {for_row_blocks, with_vectors};
+
 /// Columns of one strip, from `first` on, of a block of `width` bins: (vectors, bins).
 #[inline(always)]
-fn strip<V: Vector>(first: usize, width: usize) -> (usize, usize) {
+pub(super) fn strip<V: Vector>(first: usize, width: usize) -> (usize, usize) {
     let bins = (width - first).min(V::GROUP * V::LEN);
     (bins.div_ceil(V::LEN), bins)
 }
@@ -99,7 +97,7 @@ pub(super) unsafe fn product<V: Vector>(block: &Block, model: &Model<'_>, out: &
 
 /// The model of rows `frame..frame + M` and columns `column..column + count` of a block.
 #[inline(always)]
-unsafe fn model_block<V: Vector, const M: usize, const N: usize>(
+pub(super) unsafe fn model_block<V: Vector, const M: usize, const N: usize>(
     block: &Block,
     model: &Model<'_>,
     frame: usize,
@@ -133,114 +131,6 @@ unsafe fn model_block<V: Vector, const M: usize, const N: usize>(
     }
 }
 
-/// See [`crate::phase::Phases::model_fields`].
-#[inline(always)]
-pub(super) unsafe fn model_fields<V: Vector>(
-    block: &Block,
-    model: &Model<'_>,
-    fields: &Fields<'_>,
-    pull: &mut [f32],
-    push: &mut [f32],
-) -> f64 {
-    model.check(block);
-    block.check_cells(fields.v);
-    block.check_field(pull);
-    block.check_field(push);
-    // SAFETY: the slices are long enough by the checks above.
-    unsafe {
-        match fields.rule {
-            Rule::Euclidean => fused::<V, _>(Euclidean, block, model, fields, pull, push),
-            Rule::KullbackLeibler => {
-                fused::<V, _>(KullbackLeibler, block, model, fields, pull, push)
-            }
-            Rule::ItakuraSaito => fused::<V, _>(ItakuraSaito, block, model, fields, pull, push),
-            Rule::Power(_) => {
-                // Too long a formula to sit between products.
-                product::<V>(block, model, pull);
-                self::fields::<V>(block, fields, pull, push)
-            }
-        }
-    }
-}
-
-#[inline(always)]
-unsafe fn fused<V: Vector, F: Formula>(
-    formula: F,
-    block: &Block,
-    model: &Model<'_>,
-    fields: &Fields<'_>,
-    pull: &mut [f32],
-    push: &mut [f32],
-) -> f64 {
-    // SAFETY: the caller's.
-    unsafe {
-        if fields.objective {
-            fused_blocks::<V, F, true>(formula, block, model, fields, pull, push)
-        } else {
-            fused_blocks::<V, F, false>(formula, block, model, fields, pull, push)
-        }
-    }
-}
-
-#[inline(always)]
-unsafe fn fused_blocks<V: Vector, F: Formula, const OBJECTIVE: bool>(
-    formula: F,
-    block: &Block,
-    model: &Model<'_>,
-    fields: &Fields<'_>,
-    pull: &mut [f32],
-    push: &mut [f32],
-) -> f64 {
-    let Block {
-        frames,
-        bins,
-        first,
-        width,
-        ..
-    } = *block;
-    let data_floor = V::splat(fields.data_floor);
-    let mut total = 0.0;
-    for column in (0..width).step_by(V::GROUP * V::LEN) {
-        let (vectors, count) = strip::<V>(column, width);
-        with_vectors!(V, vectors, |N| for_row_blocks!(V, frames, |frame, M| {
-            // SAFETY: rows frame..frame + M and columns column..column + count of the block exist.
-            unsafe {
-                let sums = model_block::<V, M, N>(block, model, frame, column, count);
-                let mut terms = V::splat(0.0);
-                for (m, sums) in sums.iter().enumerate() {
-                    let v = fields.v.as_ptr().add((frame + m) * bins + first + column);
-                    let to = (frame + m) * BLOCK + column;
-                    for (n, &sum) in sums.iter().enumerate() {
-                        let (v, rest) = (v.add(n * V::LEN), count - n * V::LEN);
-                        let whole = count == N * V::LEN;
-                        let mut v = if whole {
-                            V::load(v)
-                        } else {
-                            V::load_first(v, rest)
-                        };
-                        if F::DATA_FLOOR {
-                            v = v.max(data_floor);
-                        }
-                        let (new_pull, new_push) = formula.fields(v, sum);
-                        new_pull.store(pull.as_mut_ptr().add(to + n * V::LEN));
-                        if F::PUSH {
-                            new_push.store(push.as_mut_ptr().add(to + n * V::LEN));
-                        }
-                        if OBJECTIVE {
-                            let term = formula.divergence(v, sum, new_pull, new_push);
-                            terms = terms.add(if whole { term } else { term.keep_first(rest) });
-                        }
-                    }
-                }
-                if OBJECTIVE {
-                    total += terms.sum();
-                }
-            }
-        }));
-    }
-    total
-}
-
 /// `sums[m][n] += x[m · stride] · w[n]`: one step of a register block.
 #[inline(always)]
 unsafe fn multiply_add<V: Vector, const SPLIT: usize, const M: usize, const N: usize>(
@@ -271,130 +161,6 @@ unsafe fn store<V: Vector, const M: usize, const N: usize>(
         for (n, sum) in sums.iter().enumerate() {
             // SAFETY: the caller's.
             unsafe { sum.store(to.add(m * stride + n * V::LEN)) };
-        }
-    }
-}
-
-/// See [`crate::phase::Phases::fields`].
-#[inline(always)]
-pub(super) unsafe fn fields<V: Vector>(
-    block: &Block,
-    fields: &Fields<'_>,
-    pull: &mut [f32],
-    push: &mut [f32],
-) -> f64 {
-    block.check_cells(fields.v);
-    block.check_field(pull);
-    block.check_field(push);
-    // SAFETY: the slices are long enough by the checks above.
-    unsafe {
-        match fields.rule {
-            Rule::Euclidean => fields_of::<V, _>(Euclidean, block, fields, pull, push),
-            Rule::KullbackLeibler => fields_of::<V, _>(KullbackLeibler, block, fields, pull, push),
-            Rule::ItakuraSaito => fields_of::<V, _>(ItakuraSaito, block, fields, pull, push),
-            Rule::Power(beta) => fields_of::<V, _>(Power::new(beta), block, fields, pull, push),
-        }
-    }
-}
-
-#[inline(always)]
-unsafe fn fields_of<V: Vector, F: Formula>(
-    formula: F,
-    block: &Block,
-    fields: &Fields<'_>,
-    pull: &mut [f32],
-    push: &mut [f32],
-) -> f64 {
-    // SAFETY: the caller's.
-    unsafe {
-        if fields.objective {
-            field_rows::<V, F, true>(formula, block, fields, pull, push)
-        } else {
-            field_rows::<V, F, false>(formula, block, fields, pull, push)
-        }
-    }
-}
-
-/// Rows whose terms of the divergence are summed in f32 before they are added in f64: with four
-/// vectors a row, 48 terms.
-const ROWS_IN_F32: usize = 12;
-
-#[inline(always)]
-unsafe fn field_rows<V: Vector, F: Formula, const OBJECTIVE: bool>(
-    formula: F,
-    block: &Block,
-    fields: &Fields<'_>,
-    pull: &mut [f32],
-    push: &mut [f32],
-) -> f64 {
-    let Block {
-        frames,
-        bins,
-        first,
-        width,
-        ..
-    } = *block;
-    let data_floor = V::splat(fields.data_floor);
-    let mut total = 0.0;
-    for start in (0..frames).step_by(ROWS_IN_F32) {
-        let mut sum = V::splat(0.0);
-        for frame in start..frames.min(start + ROWS_IN_F32) {
-            // SAFETY: the row and its columns up to `width` exist, by the checks of the caller;
-            // rows of the scratch memory are a whole number of vectors.
-            unsafe {
-                let v = fields.v.as_ptr().add(frame * bins + first);
-                let pull = pull.as_mut_ptr().add(frame * BLOCK);
-                let push = push.as_mut_ptr().add(frame * BLOCK);
-                if width == BLOCK {
-                    for column in (0..BLOCK).step_by(V::LEN) {
-                        let v = V::load(v.add(column)).max(data_floor);
-                        let (pull, push) = (pull.add(column), push.add(column));
-                        let term = cell::<V, F, OBJECTIVE>(formula, v, pull, push);
-                        sum = if OBJECTIVE { sum.add(term) } else { sum };
-                    }
-                } else {
-                    for column in (0..width).step_by(V::LEN) {
-                        let rest = width - column;
-                        let v = V::load_first(v.add(column), rest).max(data_floor);
-                        let (pull, push) = (pull.add(column), push.add(column));
-                        let term = cell::<V, F, OBJECTIVE>(formula, v, pull, push);
-                        sum = if OBJECTIVE {
-                            sum.add(term.keep_first(rest))
-                        } else {
-                            sum
-                        };
-                    }
-                }
-            }
-        }
-        if OBJECTIVE {
-            total += sum.sum();
-        }
-    }
-    total
-}
-
-/// One vector of cells; returns the terms of the divergence, or `v`. Not a closure, as a closure
-/// that is not inlined would not be compiled for the instruction set.
-#[inline(always)]
-unsafe fn cell<V: Vector, F: Formula, const OBJECTIVE: bool>(
-    formula: F,
-    v: V,
-    pull: *mut f32,
-    push: *mut f32,
-) -> V {
-    // SAFETY: the caller's.
-    unsafe {
-        let model = V::load(pull);
-        let (new_pull, new_push) = formula.fields(v, model);
-        new_pull.store(pull);
-        if F::PUSH {
-            new_push.store(push);
-        }
-        if OBJECTIVE {
-            formula.divergence(v, model, new_pull, new_push)
-        } else {
-            v
         }
     }
 }
