@@ -5,7 +5,7 @@
 //! | BSS Eval 4: SDR, ISR, SIR, SAR | [`v4::bss_eval`] | nothing in SDR; a fixed filter in SIR, SAR | MUSDB18, `SiSEC` 2018 |
 //! | BSS Eval 3 images: the same | [`bss_eval_images`] and framewise | the same, a filter per frame | DSD100, `SiSEC` 2016 |
 //! | BSS Eval 3 sources: SDR, SIR, SAR | [`bss_eval_sources`] and framewise | any filter of 512 samples | older papers |
-//! | SI-SDR, SI-SIR, SI-SAR | [`si_sdr`] | one gain | speech, recent papers |
+//! | SI-SDR, SI-SIR, SI-SAR | [`si_sdr()`] | one gain | speech, recent papers |
 //! | SNR | [`snr_db`] | nothing | |
 //!
 //! All measures are pure functions, count in `f64`, and give the same result on any number of
@@ -23,9 +23,9 @@ mod fourier;
 mod permutation;
 mod projection;
 mod scores;
-pub mod si_sdr;
+mod si_sdr;
 mod signals;
-pub mod v3;
+mod v3;
 pub mod v4;
 
 pub use scores::{FrameConfig, FrameScores, FramewiseScores, Ratios, Scores, median};

@@ -129,7 +129,7 @@ pub fn si_sdr<T: Sample>(
 ///
 /// # Errors
 ///
-/// Those of [`si_sdr`], but that silent estimates are fine.
+/// Those of [`si_sdr()`], but that silent estimates are fine.
 ///
 /// # Examples
 ///

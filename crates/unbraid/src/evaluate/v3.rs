@@ -71,7 +71,7 @@ impl BssEvalConfig {
 ///
 /// The sources version forgives whatever a filter can do to the reference, gain included. An estimate that
 /// lost half the spectrum may still score well: prefer [`bss_eval_images`] or
-/// [`si_sdr`](super::si_sdr::si_sdr) unless figures are to be compared with published ones.
+/// [`si_sdr`](super::si_sdr()) unless figures are to be compared with published ones.
 ///
 /// ```text
 /// SDR = |own|² / |e - own|²     SIR = |own|² / |all - own|²     SAR = |all|² / |e - all|²

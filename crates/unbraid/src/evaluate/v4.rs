@@ -12,7 +12,7 @@ use crate::Error;
 
 /// Score a recording as museval does: BSS Eval version 4.
 ///
-/// The ratios are those of [`bss_eval_images`](super::v3::bss_eval_images), but the distortion filters are
+/// The ratios are those of [`bss_eval_images`](super::bss_eval_images), but the distortion filters are
 /// found once for the whole recording and then applied to every frame, as if there were silence
 /// around the frame. With [`FrameConfig::one_second`] and the default settings these are the figures
 /// published for MUSDB18; a track is summed up by [`FramewiseScores::median`] and a collection by the
