@@ -1,6 +1,8 @@
 //! Audio files come in as recordings; stems go out as audio files.
 
+mod coded;
 mod read;
+mod wav;
 mod write;
 
 pub use read::{Probe, Recording, Span, probe, read_audio, read_bytes};
