@@ -116,7 +116,9 @@ impl OutputFile {
 pub fn write_file(target: &Path, bytes: &[u8]) -> Result<(), Error> {
     let file = OutputFile::create(target, true)?;
     let mut open = File::create(file.path()).map_err(writing(target))?;
-    open.write_all(bytes).and_then(|()| open.sync_all()).map_err(writing(target))?;
+    open.write_all(bytes)
+        .and_then(|()| open.sync_all())
+        .map_err(writing(target))?;
     file.commit()
 }
 
@@ -124,11 +126,16 @@ impl Place {
     fn prepare(target: &Path, overwrite: bool) -> Result<Self, Error> {
         static COUNT: AtomicU64 = AtomicU64::new(0);
         if !overwrite && target.symlink_metadata().is_ok() {
-            return Err(Error::Exists { path: target.to_owned() });
+            return Err(Error::Exists {
+                path: target.to_owned(),
+            });
         }
         let Some(name) = target.file_name() else {
             let source = std::io::Error::new(ErrorKind::InvalidInput, "the path has no name");
-            return Err(Error::Write { path: target.to_owned(), source });
+            return Err(Error::Write {
+                path: target.to_owned(),
+                source,
+            });
         };
         let parent = match target.parent() {
             Some(parent) if !parent.as_os_str().is_empty() => parent,
@@ -159,9 +166,19 @@ impl Place {
     fn commit(mut self) -> Result<(), Error> {
         let there = self.target.symlink_metadata().is_ok();
         if there && !self.overwrite {
-            return Err(Error::Exists { path: self.target.clone() });
+            return Err(Error::Exists {
+                path: self.target.clone(),
+            });
         }
         if there && self.target.is_dir() {
+            if !self.temporary.is_dir() {
+                // To overwrite a file is not to delete a folder that has its name.
+                let source = std::io::Error::from(ErrorKind::IsADirectory);
+                return Err(Error::Write {
+                    path: self.target.clone(),
+                    source,
+                });
+            }
             // A folder cannot be renamed onto another: the old one steps aside first, and comes
             // back if the new one cannot take its place.
             let mut aside = self.temporary.clone().into_os_string();
@@ -238,7 +255,10 @@ mod tests {
         let target = dir.path().join("stems");
         fs::create_dir(&target).unwrap();
         fs::write(target.join("old"), "x").unwrap();
-        assert!(matches!(OutputFolder::create(&target, false), Err(Error::Exists { .. })));
+        assert!(matches!(
+            OutputFolder::create(&target, false),
+            Err(Error::Exists { .. })
+        ));
 
         let folder = OutputFolder::create(&target, true).unwrap();
         fs::write(folder.path().join("new"), "x").unwrap();

@@ -156,9 +156,9 @@ impl Error {
             Self::NotAudio { .. } => {
                 Some("WAV and FLAC are read, told by their content and not by the file's name")
             }
-            Self::Damaged { .. } | Self::Truncated { .. } => Some(
-                "copy the file again, or separate the part before the damage with --duration",
-            ),
+            Self::Damaged { .. } | Self::Truncated { .. } => {
+                Some("copy the file again, or separate the part before the damage with --duration")
+            }
             Self::NotFinite { .. } | Self::Level { .. } => {
                 Some("export the recording again; no sound has such samples")
             }
@@ -170,7 +170,9 @@ impl Error {
             Self::Version { .. } => Some("use a later version of unbraid"),
             Self::Project { .. } => Some("make it again with `unbraid factorize`"),
             Self::Read { .. } => Some("check the name, and that you may read the file"),
-            Self::Write { .. } => Some("check the free space, and that you may write there; or choose another -o"),
+            Self::Write { .. } => {
+                Some("check the free space, and that you may write there; or choose another -o")
+            }
         }
     }
 }

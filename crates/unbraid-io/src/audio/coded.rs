@@ -12,8 +12,10 @@ use symphonia::core::io::{MediaSource, MediaSourceStream};
 use symphonia::core::meta::MetadataOptions;
 
 use super::SourceFormat;
+use super::flac::Head;
 use super::read::{Decode, Header, MOST_CHANNELS};
 use crate::Error;
+use crate::error::reading;
 
 /// A stream, being decoded.
 pub(super) struct CodedDecoder<'a> {
@@ -22,6 +24,9 @@ pub(super) struct CodedDecoder<'a> {
     decoder: Box<dyn AudioDecoder>,
     track: u32,
     header: Header,
+    /// Bytes of all packets together, if known, and of those that came out.
+    payload: Option<u64>,
+    passed: u64,
 }
 
 /// The containers that are read here. WAV is not among them: it has a reader of its own.
@@ -36,7 +41,11 @@ fn probe() -> &'static Probe {
 
 impl<'a> CodedDecoder<'a> {
     pub(super) fn new(source: Box<dyn MediaSource>, path: &'a Path) -> Result<Self, Error> {
-        let not_audio = |reason: String| Error::NotAudio { path: path.to_owned(), reason };
+        let not_audio = |reason: String| Error::NotAudio {
+            path: path.to_owned(),
+            reason,
+        };
+        let (source, payload) = Head::of_flac(source).map_err(reading(path))?;
         let stream = MediaSourceStream::new(source, Default::default());
         let (format, meta) = (FormatOptions::default(), MetadataOptions::default());
         let container = probe()
@@ -54,9 +63,14 @@ impl<'a> CodedDecoder<'a> {
             .sample_rate
             .filter(|&rate| rate > 0)
             .ok_or_else(|| not_audio("no sample rate".into()))?;
-        let channels = codec.channels.as_ref().map_or(0, |channels| channels.count());
+        let channels = codec
+            .channels
+            .as_ref()
+            .map_or(0, |channels| channels.count());
         if channels == 0 || channels > MOST_CHANNELS {
-            return Err(not_audio(format!("{channels} channels, not 1 to {MOST_CHANNELS}")));
+            return Err(not_audio(format!(
+                "{channels} channels, not 1 to {MOST_CHANNELS}"
+            )));
         }
         let mut options = AudioDecoderOptions::default();
         options.verify = true;
@@ -69,12 +83,34 @@ impl<'a> CodedDecoder<'a> {
             bits_per_sample: codec.bits_per_sample,
         };
         let (track, declared) = (track.id, track.num_frames);
-        let header = Header { format, sample_rate, channels, declared };
-        Ok(Self { path, container, decoder, track, header })
+        let header = Header {
+            format,
+            sample_rate,
+            channels,
+            declared,
+        };
+        Ok(Self {
+            path,
+            container,
+            decoder,
+            track,
+            header,
+            payload,
+            passed: 0,
+        })
+    }
+
+    /// Whether bytes remain that are no packet.
+    fn is_short(&self) -> bool {
+        self.payload.is_some_and(|payload| self.passed < payload)
     }
 
     fn damaged(&self, reason: String, samples: u64) -> Error {
-        Error::Damaged { path: self.path.into(), reason, samples }
+        Error::Damaged {
+            path: self.path.into(),
+            reason,
+            samples,
+        }
     }
 }
 
@@ -87,6 +123,9 @@ impl Decode for CodedDecoder<'_> {
         loop {
             let packet = match self.container.next_packet() {
                 Ok(Some(packet)) => packet,
+                Ok(None) if self.header.declared.is_none() && self.is_short() => {
+                    return Err(self.damaged("its end makes no whole frame".into(), decoded));
+                }
                 Ok(None) => return Ok(false),
                 // Some containers say in this way that the stream ended in the middle of a packet;
                 // whether anything is missing is told by counting.
@@ -98,6 +137,7 @@ impl Decode for CodedDecoder<'_> {
             if packet.track_id != self.track {
                 continue;
             }
+            self.passed += packet.data.len() as u64;
             // Damaged packets are passed over in silence by the container's reader; what comes
             // after them would otherwise move up into the gap.
             let begin = packet.pts.get();

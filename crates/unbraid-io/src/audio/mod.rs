@@ -1,6 +1,8 @@
 //! Audio files come in as recordings; stems go out as audio files.
 
 mod coded;
+mod flac;
+mod flush;
 mod read;
 mod wav;
 mod write;

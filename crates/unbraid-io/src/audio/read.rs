@@ -130,18 +130,19 @@ pub(super) trait Decode {
 }
 
 /// Read until the buffer is full or the source ends; say how much there was.
-pub(super) fn fill(
-    source: &mut dyn Read,
-    buffer: &mut [u8],
-    path: &Path,
-) -> Result<usize, Error> {
+pub(super) fn fill(source: &mut dyn Read, buffer: &mut [u8], path: &Path) -> Result<usize, Error> {
+    fill_source(source, buffer).map_err(reading(path))
+}
+
+/// As [`fill`], for where no path is known.
+pub(super) fn fill_source(source: &mut dyn Read, buffer: &mut [u8]) -> std::io::Result<usize> {
     let mut found = 0;
     while found < buffer.len() {
         match source.read(&mut buffer[found..]) {
             Ok(0) => break,
             Ok(len) => found += len,
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
-            Err(error) => return Err(reading(path)(error)),
+            Err(error) => return Err(error),
         }
     }
     Ok(found)
@@ -157,7 +158,10 @@ impl<'a> Reader<'a> {
         let file = File::open(path).map_err(reading(path))?;
         if file.metadata().map_err(reading(path))?.is_dir() {
             let source = std::io::Error::from(ErrorKind::IsADirectory);
-            return Err(Error::Read { path: path.to_owned(), source });
+            return Err(Error::Read {
+                path: path.to_owned(),
+                source,
+            });
         }
         Self::new(Box::new(file), path)
     }
@@ -167,7 +171,9 @@ impl<'a> Reader<'a> {
         let found = fill(&mut source, &mut start, path)?;
         start.truncate(found);
         if found == 0 {
-            return Err(Error::Empty { path: path.to_owned() });
+            return Err(Error::Empty {
+                path: path.to_owned(),
+            });
         }
         let is_wav = WavDecoder::knows(&start);
         let len_bytes = source.byte_len();
@@ -179,7 +185,11 @@ impl<'a> Reader<'a> {
             Box::new(ReadOnlySource::new(Cursor::new(start).chain(source)))
         };
         let decoder: Box<dyn Decode + 'a> = if is_wav {
-            Box::new(WavDecoder::new(Box::new(BufReader::new(source)), len_bytes, path)?)
+            Box::new(WavDecoder::new(
+                Box::new(BufReader::new(source)),
+                len_bytes,
+                path,
+            )?)
         } else {
             Box::new(CodedDecoder::new(source, path)?)
         };
@@ -187,7 +197,12 @@ impl<'a> Reader<'a> {
     }
 
     fn read(mut self, span: Span) -> Result<Recording, Error> {
-        let Header { sample_rate, channels, declared, .. } = *self.decoder.header();
+        let Header {
+            sample_rate,
+            channels,
+            declared,
+            ..
+        } = *self.decoder.header();
         let (start, end) = self.samples_of(span, f64::from(sample_rate))?;
         // Interleaved samples of the span, and how many of each channel were decoded in all.
         let mut samples: Vec<f32> = Vec::new();
@@ -210,25 +225,42 @@ impl<'a> Reader<'a> {
         if let Some(declared) = declared
             && decoded < declared.min(end)
         {
-            return Err(Error::Truncated { path: self.path.into(), declared, found: decoded });
+            return Err(Error::Truncated {
+                path: self.path.into(),
+                declared,
+                found: decoded,
+            });
         }
         if decoded == 0 {
-            return Err(Error::NoSamples { path: self.path.into() });
+            return Err(Error::NoSamples {
+                path: self.path.into(),
+            });
         }
         if ended && let Err(reason) = self.decoder.verify() {
-            return Err(Error::Damaged { path: self.path.into(), reason, samples: decoded });
+            return Err(Error::Damaged {
+                path: self.path.into(),
+                reason,
+                samples: decoded,
+            });
         }
         if samples.is_empty() {
             let len_secs = decoded as f64 / f64::from(sample_rate);
             let start_secs = span.start_secs;
-            return Err(Error::Span { path: self.path.into(), start_secs, len_secs });
+            return Err(Error::Span {
+                path: self.path.into(),
+                start_secs,
+                len_secs,
+            });
         }
         self.deliver(samples, start as usize)
     }
 
     /// The first sample of the span, and the one after its last.
     fn samples_of(&self, span: Span, rate: f64) -> Result<(u64, u64), Error> {
-        let Span { start_secs, duration_secs } = span;
+        let Span {
+            start_secs,
+            duration_secs,
+        } = span;
         let start = (start_secs * rate).round();
         let wanted = duration_secs.map_or(f64::INFINITY, |secs| (secs * rate).round());
         // Also refuses NaN, of which neither holds.
@@ -238,25 +270,52 @@ impl<'a> Reader<'a> {
             return Ok((start, start.saturating_add(wanted as u64)));
         }
         let duration_secs = duration_secs.unwrap_or(f64::INFINITY);
-        Err(Error::EmptySpan { path: self.path.into(), start_secs, duration_secs })
+        Err(Error::EmptySpan {
+            path: self.path.into(),
+            start_secs,
+            duration_secs,
+        })
     }
 
     fn deliver(self, samples: Vec<f32>, start: usize) -> Result<Recording, Error> {
-        let Header { sample_rate, channels, ref format, .. } = *self.decoder.header();
+        let Header {
+            sample_rate,
+            channels,
+            ref format,
+            ..
+        } = *self.decoder.header();
         let path = || self.path.to_owned();
-        if let Some(at) = samples.iter().position(|x| !x.is_finite() || x.abs() > HIGHEST_LEVEL) {
+        if let Some(at) = samples
+            .iter()
+            .position(|x| !x.is_finite() || x.abs() > HIGHEST_LEVEL)
+        {
             let (value, channel, sample) = (samples[at], at % channels, start + at / channels);
             return Err(if value.is_finite() {
-                Error::Level { path: path(), channel, sample, value }
+                Error::Level {
+                    path: path(),
+                    channel,
+                    sample,
+                    value,
+                }
             } else {
-                Error::NotFinite { path: path(), channel, sample, value }
+                Error::NotFinite {
+                    path: path(),
+                    channel,
+                    sample,
+                    value,
+                }
             });
         }
         let interleaved = Array2::from_shape_vec((samples.len() / channels, channels), samples)
             .expect("whole frames were added");
         let samples = interleaved.t().as_standard_layout().into_owned();
-        let audio = Audio::new(samples, sample_rate)
-            .map_err(|error| Error::NotAudio { path: path(), reason: error.to_string() })?;
-        Ok(Recording { audio, format: format.clone() })
+        let audio = Audio::new(samples, sample_rate).map_err(|error| Error::NotAudio {
+            path: path(),
+            reason: error.to_string(),
+        })?;
+        Ok(Recording {
+            audio,
+            format: format.clone(),
+        })
     }
 }

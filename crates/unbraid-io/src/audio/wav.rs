@@ -37,7 +37,14 @@ impl<'a> WavDecoder<'a> {
     ) -> Result<Self, Error> {
         let (header, encoding) = header::read(&mut source, len_bytes, path)?;
         let left = header.declared.unwrap_or(u64::MAX);
-        Ok(Self { path, source, header, encoding, left, bytes: Vec::new() })
+        Ok(Self {
+            path,
+            source,
+            header,
+            encoding,
+            left,
+            bytes: Vec::new(),
+        })
     }
 
     /// Whether a file that begins with these bytes is for this reader.

@@ -1,7 +1,7 @@
 //! Samples come in, block by block; audio files go out, whose sum is the recording's.
 
 use std::fs::File;
-use std::io::BufWriter;
+use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
@@ -10,6 +10,8 @@ use hound::{SampleFormat, WavSpec, WavWriter};
 use ndarray::{ArrayView2, ArrayView3, Axis};
 use serde::{Deserialize, Serialize};
 
+use super::flush::Flushable;
+use super::read::MOST_CHANNELS;
 use crate::Error;
 use crate::error::writing;
 
@@ -76,17 +78,23 @@ impl FromStr for OutputFormat {
     type Err = String;
 
     fn from_str(name: &str) -> Result<Self, String> {
-        Self::ALL.into_iter().find(|format| format.name() == name).ok_or_else(|| {
-            let names = Self::ALL.map(Self::name).join(", ");
-            format!("`{name}` is none of {names}")
-        })
+        Self::ALL
+            .into_iter()
+            .find(|format| format.name() == name)
+            .ok_or_else(|| {
+                let names = Self::ALL.map(Self::name).join(", ");
+                format!("`{name}` is none of {names}")
+            })
     }
 }
 
 /// The bytes of one stem before compression: for estimates, and for the 4 GiB that WAV can hold.
 #[must_use]
 pub fn file_len_bytes(format: OutputFormat, channels: usize, len_samples: usize) -> u64 {
-    format.bytes_per_sample() * channels as u64 * len_samples as u64
+    format
+        .bytes_per_sample()
+        .saturating_mul(channels as u64)
+        .saturating_mul(len_samples as u64)
 }
 
 /// One audio file that is being written.
@@ -98,7 +106,11 @@ pub struct AudioWriter {
 
 enum Sink {
     Wav(WavWriter<BufWriter<File>>),
-    Flac(Box<FlacSampleWriter<BufWriter<File>>>),
+    /// The second handle is for what the encoder leaves in the buffer.
+    Flac(
+        Box<FlacSampleWriter<Flushable<BufWriter<File>>>>,
+        Flushable<BufWriter<File>>,
+    ),
 }
 
 impl AudioWriter {
@@ -121,28 +133,41 @@ impl AudioWriter {
             requirement: requirement.to_owned(),
             given,
         };
-        let file = || File::create(path).map(BufWriter::new).map_err(writing(path));
+        if sample_rate == 0 {
+            return Err(refuse("rates from 1 Hz", "0 Hz".to_owned()));
+        }
+        let file = || {
+            File::create(path)
+                .map(BufWriter::new)
+                .map_err(writing(path))
+        };
         let sink = match format {
             OutputFormat::Flac => {
-                /// The stream header has 20 bits for the rate.
-                const MOST_HZ: u32 = (1 << 20) - 1;
-                let Some(flac_channels) = u8::try_from(channels).ok().filter(|c| (1..=8).contains(c))
+                /// The highest that the header of a frame can give; the stream's could give
+                /// more, which decoders refuse.
+                const MOST_HZ: u32 = 655_350;
+                let Some(flac_channels) =
+                    u8::try_from(channels).ok().filter(|c| (1..=8).contains(c))
                 else {
                     return Err(refuse("1 to 8 channels", channels.to_string()));
                 };
                 if sample_rate > MOST_HZ {
-                    return Err(refuse("rates up to 1048575 Hz", format!("{sample_rate} Hz")));
+                    return Err(refuse("rates up to 655350 Hz", format!("{sample_rate} Hz")));
                 }
                 let total = channels as u64 * len_samples as u64;
+                let file = Flushable::new(file()?);
                 let writer = FlacSampleWriter::new(
-                    file()?,
+                    file.clone(),
                     Options::default(),
                     sample_rate,
                     24,
                     flac_channels,
                     Some(total),
                 );
-                Sink::Flac(Box::new(writer.map_err(|error| flac_error(path, error))?))
+                Sink::Flac(
+                    Box::new(writer.map_err(|error| flac_error(path, error))?),
+                    file,
+                )
             }
             OutputFormat::Wav16 | OutputFormat::Wav24 | OutputFormat::Wav32f => {
                 /// What is left of 2^32 bytes beside the header.
@@ -151,20 +176,35 @@ impl AudioWriter {
                 if bytes > MOST_BYTES {
                     return Err(refuse("up to 4 GiB", format!("{bytes} bytes")));
                 }
-                let Ok(channels) = u16::try_from(channels) else {
-                    return Err(refuse("up to 65535 channels", channels.to_string()));
-                };
+                if !(1..=MOST_CHANNELS).contains(&channels) {
+                    return Err(refuse("1 to 64 channels", channels.to_string()));
+                }
+                let second = format.bytes_per_sample() * channels as u64 * u64::from(sample_rate);
+                if second > u64::from(u32::MAX) {
+                    return Err(refuse("up to 4 GiB in a second", format!("{second} bytes")));
+                }
+                let channels = channels as u16;
                 let (bits, sample_format) = match format.integer_bits() {
                     Some(bits) => (bits, SampleFormat::Int),
                     None => (32, SampleFormat::Float),
                 };
                 let bits_per_sample = bits as u16;
-                let spec = WavSpec { channels, sample_rate, bits_per_sample, sample_format };
-                let writer = WavWriter::new(file()?, spec).map_err(|error| wav_error(path, error))?;
+                let spec = WavSpec {
+                    channels,
+                    sample_rate,
+                    bits_per_sample,
+                    sample_format,
+                };
+                let writer =
+                    WavWriter::new(file()?, spec).map_err(|error| wav_error(path, error))?;
                 Sink::Wav(writer)
             }
         };
-        Ok(Self { path: path.to_owned(), sink, interleaved: Vec::new() })
+        Ok(Self {
+            path: path.to_owned(),
+            sink,
+            interleaved: Vec::new(),
+        })
     }
 
     /// Write integers that are in the format's range, interleaved.
@@ -174,9 +214,9 @@ impl AudioWriter {
                 .iter()
                 .try_for_each(|&sample| writer.write_sample(sample))
                 .map_err(|error| wav_error(&self.path, error)),
-            Sink::Flac(writer) => {
-                writer.write(samples).map_err(|error| flac_error(&self.path, error))
-            }
+            Sink::Flac(writer, _) => writer
+                .write(samples)
+                .map_err(|error| flac_error(&self.path, error)),
         }
     }
 
@@ -199,8 +239,15 @@ impl AudioWriter {
     /// [`Error::Write`] if the system refuses.
     pub fn finish(self) -> Result<(), Error> {
         match self.sink {
-            Sink::Wav(writer) => writer.finalize().map_err(|error| wav_error(&self.path, error)),
-            Sink::Flac(writer) => writer.finalize().map_err(|error| flac_error(&self.path, error)),
+            Sink::Wav(writer) => writer
+                .finalize()
+                .map_err(|error| wav_error(&self.path, error)),
+            Sink::Flac(writer, mut file) => {
+                writer
+                    .finalize()
+                    .map_err(|error| flac_error(&self.path, error))?;
+                file.flush().map_err(writing(&self.path))
+            }
         }
     }
 }
@@ -210,7 +257,10 @@ fn wav_error(path: &Path, error: hound::Error) -> Error {
         hound::Error::IoError(source) => source,
         other => std::io::Error::other(other),
     };
-    Error::Write { path: path.to_owned(), source }
+    Error::Write {
+        path: path.to_owned(),
+        source,
+    }
 }
 
 fn flac_error(path: &Path, error: flac_codec::Error) -> Error {
@@ -218,7 +268,10 @@ fn flac_error(path: &Path, error: flac_codec::Error) -> Error {
         flac_codec::Error::Io(source) => source,
         other => std::io::Error::other(other),
     };
-    Error::Write { path: path.to_owned(), source }
+    Error::Write {
+        path: path.to_owned(),
+        source,
+    }
 }
 
 /// All stems of one recording, written in step so that they add up to it.
@@ -257,7 +310,12 @@ impl StemSet {
             .iter()
             .map(|path| AudioWriter::create(path, format, sample_rate, channels, len_samples))
             .collect::<Result<_, _>>()?;
-        Ok(Self { writers, format, gain, peak: 0.0 })
+        Ok(Self {
+            writers,
+            format,
+            gain,
+            peak: 0.0,
+        })
     }
 
     /// Write the next samples of every stem, `(stems, channels, samples)`.
@@ -272,17 +330,18 @@ impl StemSet {
     ///
     /// If there are not as many stems as paths.
     pub fn write(&mut self, block: ArrayView3<'_, f32>) -> Result<(), Error> {
-        assert_eq!(block.len_of(Axis(0)), self.writers.len(), "one stem per path");
+        assert_eq!(
+            block.len_of(Axis(0)),
+            self.writers.len(),
+            "one stem per path"
+        );
         let Some(bits) = self.format.integer_bits() else {
             let gain = self.gain as f32;
             for (writer, stem) in self.writers.iter_mut().zip(block.outer_iter()) {
-                let peak = stem.iter().fold(0.0_f32, |peak, x| peak.max(x.abs()));
-                self.peak = self.peak.max(f64::from(peak * gain));
-                if self.gain < 1.0 {
-                    writer.write_floats(stem.mapv(|x| x * gain).view())?;
-                } else {
-                    writer.write_floats(stem)?;
-                }
+                let scaled = stem.mapv(|x| x * gain);
+                let peak = scaled.iter().fold(0.0_f32, |peak, x| peak.max(x.abs()));
+                self.peak = self.peak.max(f64::from(peak));
+                writer.write_floats(scaled.view())?;
             }
             return Ok(());
         };
@@ -296,13 +355,14 @@ impl StemSet {
             interleaved.clear();
             let samples = stem.t();
             for ((&sample, sum), written) in samples.iter().zip(&mut sums).zip(&mut written) {
-                *sum += f64::from(sample) * self.gain * full;
+                let exact = f64::from(sample) * self.gain * full;
+                *sum += exact;
                 let rounded = sum.round() as i64;
                 let value = rounded - *written;
                 *written = rounded;
-                let excess = if value >= 0 { value + 1 } else { -value };
-                self.peak = self.peak.max(excess as f64 / full);
-                interleaved.push(value.clamp(-(full as i64), full as i64 - 1) as i32);
+                let held = value.clamp(-(full as i64), full as i64 - 1);
+                self.peak = self.peak.max(level(exact, full, held != value));
+                interleaved.push(held as i32);
             }
             writer.write_integers(&interleaved)?;
             writer.interleaved = interleaved;
@@ -311,7 +371,7 @@ impl StemSet {
     }
 
     /// Complete all files; say the highest level, full scale being 1. Above 1, an integer format has
-    /// clipped: write again with a gain of less than one over it.
+    /// clipped, and only then: written again with this set's gain over that level, it does not.
     ///
     /// # Errors
     ///
@@ -327,5 +387,18 @@ impl StemSet {
     #[must_use]
     pub fn clips(format: OutputFormat) -> bool {
         format.integer_bits().is_some()
+    }
+}
+
+/// The level of a sample, `exact` in integer steps: above 1 if and only if it was clipped.
+///
+/// What is written is less than one step from `exact`, so the range is safe for all that is within
+/// `−full` and `full − 1`; the share of 10⁻⁹ is for the rounding of sums.
+fn level(exact: f64, full: f64, clipped: bool) -> f64 {
+    if clipped {
+        let limit = if exact > 0.0 { full - 1.0 } else { full };
+        (exact.abs() / limit) * (1.0 + 1e-9)
+    } else {
+        (exact.abs() / full).min(1.0)
     }
 }

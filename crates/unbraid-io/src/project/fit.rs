@@ -1,8 +1,8 @@
 //! A factorisation comes in; `fit.safetensors` and `fit.npz` go out, and the former back in.
 
 use std::collections::HashMap;
-use std::fs::{self, File};
-use std::io::BufWriter;
+use std::fs;
+use std::io::Cursor;
 use std::path::Path;
 
 use ndarray::{Array1, Array2, ArrayView2};
@@ -16,6 +16,7 @@ use unbraid::spectrogram::Quantity;
 use unbraid::{Stft, StftConfig};
 
 use crate::Error;
+use crate::atomic::write_file;
 use crate::error::{reading, writing};
 
 /// The fit's file name.
@@ -69,16 +70,21 @@ fn write_safetensors(path: &Path, factorization: &Factorization) -> Result<(), E
         stop: factorization.fit.stop,
         columns: model.columns().to_vec(),
     };
-    let refuse = |reason: String| Error::Project { path: path.to_owned(), reason };
+    let refuse = |reason: String| Error::Project {
+        path: path.to_owned(),
+        reason,
+    };
     let metadata = serde_json::to_string(&metadata).map_err(|error| refuse(error.to_string()))?;
     let floats = |values: &mut dyn Iterator<Item = f32>| -> Vec<u8> {
         values.flat_map(f32::to_le_bytes).collect()
     };
-    let matrix = |array: ArrayView2<'_, f32>| {
-        (array.shape().to_vec(), floats(&mut array.iter().copied()))
-    };
-    let (templates, activations, pan_gains) =
-        (matrix(model.templates()), matrix(model.activations()), matrix(model.pan_gains()));
+    let matrix =
+        |array: ArrayView2<'_, f32>| (array.shape().to_vec(), floats(&mut array.iter().copied()));
+    let (templates, activations, pan_gains) = (
+        matrix(model.templates()),
+        matrix(model.activations()),
+        matrix(model.pan_gains()),
+    );
     let shares = &factorization.percussive_shares;
     let percussive = (vec![shares.len()], floats(&mut shares.iter().copied()));
     let trace = &factorization.fit.objective;
@@ -87,40 +93,48 @@ fn write_safetensors(path: &Path, factorization: &Factorization) -> Result<(), E
         TensorView::new(dtype, shape.to_vec(), bytes).map_err(|error| refuse(error.to_string()))
     };
     let tensors = vec![
-        ("activations", view(Dtype::F32, &activations.0, &activations.1)?),
+        (
+            "activations",
+            view(Dtype::F32, &activations.0, &activations.1)?,
+        ),
         ("objective", view(Dtype::F64, &[trace.len()], &trace_bytes)?),
         ("pan_gains", view(Dtype::F32, &pan_gains.0, &pan_gains.1)?),
-        ("percussive_shares", view(Dtype::F32, &percussive.0, &percussive.1)?),
+        (
+            "percussive_shares",
+            view(Dtype::F32, &percussive.0, &percussive.1)?,
+        ),
         ("templates", view(Dtype::F32, &templates.0, &templates.1)?),
     ];
     let metadata = Some(HashMap::from([(METADATA.to_owned(), metadata)]));
     let bytes = safetensors::serialize(tensors, metadata).map_err(|e| refuse(e.to_string()))?;
-    fs::write(path, bytes).map_err(writing(path))
+    write_file(path, &bytes)
 }
 
 fn write_npz(path: &Path, factorization: &Factorization) -> Result<(), Error> {
     let model = &factorization.fit.model;
     let (stft, rate) = (&factorization.stft, factorization.sample_rate);
-    let file = File::create(path).map_err(writing(path))?;
-    let mut npz = NpzWriter::new(BufWriter::new(file));
-    let refuse = |error: ndarray_npy::WriteNpzError| {
-        writing(path)(std::io::Error::other(error.to_string()))
-    };
+    let mut npz = NpzWriter::new(Cursor::new(Vec::new()));
+    let refuse =
+        |error: ndarray_npy::WriteNpzError| writing(path)(std::io::Error::other(error.to_string()));
     let plain = |array: ArrayView2<'_, f32>| array.as_standard_layout().into_owned();
     let activations = plain(model.activations()) * factorization.scale;
-    npz.add_array("templates", &plain(model.templates())).map_err(refuse)?;
+    npz.add_array("templates", &plain(model.templates()))
+        .map_err(refuse)?;
     npz.add_array("activations", &activations).map_err(refuse)?;
-    npz.add_array("pan_gains", &plain(model.pan_gains())).map_err(refuse)?;
+    npz.add_array("pan_gains", &plain(model.pan_gains()))
+        .map_err(refuse)?;
     let shares = Array1::from(factorization.percussive_shares.clone());
-    npz.add_array("percussive_shares", &shares).map_err(refuse)?;
+    npz.add_array("percussive_shares", &shares)
+        .map_err(refuse)?;
     let trace = Array1::from(factorization.fit.objective.clone());
     npz.add_array("objective", &trace).map_err(refuse)?;
     let frequencies = Array1::from(stft.frequencies_hz(rate));
-    npz.add_array("frequencies_hz", &frequencies).map_err(refuse)?;
+    npz.add_array("frequencies_hz", &frequencies)
+        .map_err(refuse)?;
     let times = Array1::from(stft.times_secs(model.frames(), rate));
     npz.add_array("times_secs", &times).map_err(refuse)?;
-    npz.finish().map_err(refuse)?;
-    Ok(())
+    let bytes = npz.finish().map_err(refuse)?.into_inner();
+    write_file(path, &bytes)
 }
 
 /// Read `fit.safetensors` from a folder.
@@ -146,12 +160,17 @@ fn parse(bytes: &[u8]) -> Result<Factorization, String> {
     let metadata: Metadata = serde_json::from_str(text).map_err(|error| said(&error))?;
     let tensors = SafeTensors::deserialize(bytes).map_err(|error| said(&error))?;
     let floats = |name: &str| -> Result<(Vec<usize>, Vec<f32>), String> {
-        let tensor = tensors.tensor(name).map_err(|error| format!("{name}: {error}"))?;
+        let tensor = tensors
+            .tensor(name)
+            .map_err(|error| format!("{name}: {error}"))?;
         if tensor.dtype() != Dtype::F32 {
             return Err(format!("{name} holds {:?}, not F32", tensor.dtype()));
         }
         let value = |bytes: &[u8]| f32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]);
-        Ok((tensor.shape().to_vec(), tensor.data().chunks_exact(4).map(value).collect()))
+        Ok((
+            tensor.shape().to_vec(),
+            tensor.data().chunks_exact(4).map(value).collect(),
+        ))
     };
     let matrix = |name: &str| -> Result<Array2<f32>, String> {
         let (shape, values) = floats(name)?;
@@ -160,37 +179,63 @@ fn parse(bytes: &[u8]) -> Result<Factorization, String> {
         };
         Array2::from_shape_vec((rows, columns), values).map_err(|error| said(&error))
     };
-    let (templates, activations, gains) =
-        (matrix("templates")?, matrix("activations")?, matrix("pan_gains")?);
+    let (templates, activations, gains) = (
+        matrix("templates")?,
+        matrix("activations")?,
+        matrix("pan_gains")?,
+    );
     let (_, percussive_shares) = floats("percussive_shares")?;
     let objective = tensors.tensor("objective").map_err(|error| said(&error))?;
     if objective.dtype() != Dtype::F64 {
         return Err(format!("objective holds {:?}, not F64", objective.dtype()));
     }
-    let objective = objective
+    let objective: Vec<f64> = objective
         .data()
         .chunks_exact(8)
         .map(|bytes| f64::from_le_bytes(bytes.try_into().expect("chunks of eight")))
         .collect();
+    if let Some(value) = objective.iter().find(|value| !value.is_finite()) {
+        return Err(format!("objective holds {value}"));
+    }
     let components = templates.ncols();
     if percussive_shares.len() != components || metadata.columns.len() != components {
-        return Err(format!("not everything is there for each of {components} components"));
+        return Err(format!(
+            "not everything is there for each of {components} components"
+        ));
     }
-    let model =
-        LowRank::from_factors("free", templates.view(), activations.view(), gains.ncols())
-            .and_then(|model| model.with_pan_gains(gains.view()))
-            .and_then(|model| model.with_columns(&metadata.columns))
-            .map_err(|error| said(&error))?;
+    if metadata.sample_rate == 0 || !(metadata.scale.is_finite() && metadata.scale >= 0.0) {
+        return Err("its sample rate or its scale is impossible".to_owned());
+    }
+    if let Some(share) = percussive_shares
+        .iter()
+        .find(|share| !(0.0..=1.0).contains(*share))
+    {
+        return Err(format!(
+            "percussive_shares holds {share}, which is no share"
+        ));
+    }
+    let model = LowRank::from_factors("free", templates.view(), activations.view(), gains.ncols())
+        .and_then(|model| model.with_pan_gains(gains.view()))
+        .and_then(|model| model.with_columns(&metadata.columns))
+        .map_err(|error| said(&error))?;
+    // Before the transform is planned, so that a damaged length costs no memory.
+    if metadata.stft.fft_len / 2 + 1 != model.bins() {
+        return Err(format!(
+            "{} bins do not belong to `stft.fft_len`",
+            model.bins()
+        ));
+    }
     let stft = Stft::new(metadata.stft).map_err(|error| said(&error))?;
-    if stft.bins() != model.bins() {
-        return Err(format!("{} bins do not belong to `stft.fft_len`", model.bins()));
-    }
     Ok(Factorization {
         stft,
         sample_rate: metadata.sample_rate,
         quantity: metadata.quantity,
         scale: metadata.scale,
-        fit: Fit { model, objective, stop: metadata.stop },
+        fit: Fit {
+            model,
+            objective,
+            stop: metadata.stop,
+        },
         percussive_shares,
     })
 }

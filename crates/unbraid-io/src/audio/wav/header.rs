@@ -33,7 +33,10 @@ struct Chunks<'a> {
 
 impl Chunks<'_> {
     fn refuse(&self, reason: impl Into<String>) -> Error {
-        Error::NotAudio { path: self.path.to_owned(), reason: reason.into() }
+        Error::NotAudio {
+            path: self.path.to_owned(),
+            reason: reason.into(),
+        }
     }
 
     fn take<const LEN: usize>(&mut self) -> Result<[u8; LEN], Error> {
@@ -41,7 +44,10 @@ impl Chunks<'_> {
         let found = fill(self.source, &mut bytes, self.path)?;
         self.position += found as u64;
         if found < LEN {
-            return Err(self.refuse(format!("its header is cut off after {} bytes", self.position)));
+            return Err(self.refuse(format!(
+                "its header is cut off after {} bytes",
+                self.position
+            )));
         }
         Ok(bytes)
     }
@@ -75,8 +81,16 @@ pub(super) fn read(
     len_bytes: Option<u64>,
     path: &Path,
 ) -> Result<(Header, Encoding), Error> {
-    let mut chunks = Chunks { source, path, position: 0 };
-    let [start, riff_len, _form] = [chunks.take::<4>()?, chunks.take::<4>()?, chunks.take::<4>()?];
+    let mut chunks = Chunks {
+        source,
+        path,
+        position: 0,
+    };
+    let [start, riff_len, _form] = [
+        chunks.take::<4>()?,
+        chunks.take::<4>()?,
+        chunks.take::<4>()?,
+    ];
     let riff_len = u32::from_le_bytes(riff_len);
     let mut format = None;
     let mut wide_len = None;
@@ -165,7 +179,11 @@ fn read_format(chunks: &mut Chunks<'_>, len: u32) -> Result<(Format, u64), Error
         (1, 1..=32) => {
             let container = block / channels;
             let fits = container * 8 >= bits as usize && container <= 4;
-            Encoding::Integer(if fits { container } else { bits.div_ceil(8) as usize })
+            Encoding::Integer(if fits {
+                container
+            } else {
+                bits.div_ceil(8) as usize
+            })
         }
         (3, 32) => Encoding::Float32,
         (3, 64) => Encoding::Float64,
@@ -183,5 +201,13 @@ fn read_format(chunks: &mut Chunks<'_>, len: u32) -> Result<(Format, u64), Error
         );
         return Err(chunks.refuse(reason));
     }
-    Ok((Format { sample_rate, channels, encoding, valid_bits }, passed))
+    Ok((
+        Format {
+            sample_rate,
+            channels,
+            encoding,
+            valid_bits,
+        },
+        passed,
+    ))
 }

@@ -50,16 +50,23 @@ impl Encoding {
                 samples.extend(bytes.iter().map(|&byte| (f32::from(byte) - 128.0) / 128.0));
             }
             Self::Integer(2) => samples.extend(
-                bytes.chunks_exact(2).map(|b| f32::from(i16::from_le_bytes([b[0], b[1]])) / 32768.0),
+                bytes
+                    .chunks_exact(2)
+                    .map(|b| f32::from(i16::from_le_bytes([b[0], b[1]])) / 32768.0),
             ),
             Self::Integer(3) => samples.extend(
-                bytes.chunks_exact(3).map(|b| whole(&[0, b[0], b[1], b[2]]) as f32 * STEP),
+                bytes
+                    .chunks_exact(3)
+                    .map(|b| whole(&[0, b[0], b[1], b[2]]) as f32 * STEP),
             ),
             Self::Integer(_) => {
                 samples.extend(bytes.chunks_exact(4).map(|b| whole(b) as f32 * STEP));
             }
-            Self::Float32 => samples
-                .extend(bytes.chunks_exact(4).map(|b| f32::from_bits(whole(b).cast_unsigned()))),
+            Self::Float32 => samples.extend(
+                bytes
+                    .chunks_exact(4)
+                    .map(|b| f32::from_bits(whole(b).cast_unsigned())),
+            ),
             Self::Float64 => samples.extend(
                 bytes
                     .chunks_exact(8)
@@ -99,14 +106,38 @@ mod tests {
     #[test]
     fn every_width_has_its_full_scale() {
         let cases: [(Encoding, &[u8], &[f32]); 8] = [
-            (Encoding::Integer(1), &[0, 128, 255], &[-1.0, 0.0, 127.0 / 128.0]),
-            (Encoding::Integer(2), &[0, 0x80, 1, 0], &[-1.0, 1.0 / 32768.0]),
-            (Encoding::Integer(3), &[0, 0, 0x80, 1, 0, 0], &[-1.0, 1.0 / 8_388_608.0]),
-            (Encoding::Integer(4), &[0, 0, 0, 0x80, 0, 0, 0, 0x40], &[-1.0, 0.5]),
+            (
+                Encoding::Integer(1),
+                &[0, 128, 255],
+                &[-1.0, 0.0, 127.0 / 128.0],
+            ),
+            (
+                Encoding::Integer(2),
+                &[0, 0x80, 1, 0],
+                &[-1.0, 1.0 / 32768.0],
+            ),
+            (
+                Encoding::Integer(3),
+                &[0, 0, 0x80, 1, 0, 0],
+                &[-1.0, 1.0 / 8_388_608.0],
+            ),
+            (
+                Encoding::Integer(4),
+                &[0, 0, 0, 0x80, 0, 0, 0, 0x40],
+                &[-1.0, 0.5],
+            ),
             (Encoding::Float32, &1.5_f32.to_le_bytes(), &[1.5]),
             (Encoding::Float64, &(-0.25_f64).to_le_bytes(), &[-0.25]),
-            (Encoding::ALaw, &[0xD5, 0x55, 0x2A], &[8.0 / 32768.0, -8.0 / 32768.0, -32256.0 / 32768.0]),
-            (Encoding::MuLaw, &[0xFF, 0x00, 0x80], &[0.0, -32124.0 / 32768.0, 32124.0 / 32768.0]),
+            (
+                Encoding::ALaw,
+                &[0xD5, 0x55, 0x2A],
+                &[8.0 / 32768.0, -8.0 / 32768.0, -32256.0 / 32768.0],
+            ),
+            (
+                Encoding::MuLaw,
+                &[0xFF, 0x00, 0x80],
+                &[0.0, -32124.0 / 32768.0, 32124.0 / 32768.0],
+            ),
         ];
         for (encoding, bytes, expected) in cases {
             let mut samples = Vec::new();
