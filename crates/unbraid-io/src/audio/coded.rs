@@ -4,11 +4,12 @@ use std::io::ErrorKind;
 use std::path::Path;
 use std::sync::OnceLock;
 
+use symphonia::core::audio::Channels;
 use symphonia::core::codecs::audio::{AudioDecoder, AudioDecoderOptions};
 use symphonia::core::errors::Error as DecodeError;
 use symphonia::core::formats::probe::{Hint, Probe};
 use symphonia::core::formats::{FormatOptions, FormatReader, TrackType};
-use symphonia::core::io::{MediaSource, MediaSourceStream};
+use symphonia::core::io::{MediaSource, MediaSourceStream, MediaSourceStreamOptions};
 use symphonia::core::meta::MetadataOptions;
 
 use super::SourceFormat;
@@ -46,7 +47,7 @@ impl<'a> CodedDecoder<'a> {
             reason,
         };
         let (source, payload) = Head::of_flac(source).map_err(reading(path))?;
-        let stream = MediaSourceStream::new(source, Default::default());
+        let stream = MediaSourceStream::new(source, MediaSourceStreamOptions::default());
         let (format, meta) = (FormatOptions::default(), MetadataOptions::default());
         let container = probe()
             .probe(&Hint::new(), stream, format, meta)
@@ -63,10 +64,7 @@ impl<'a> CodedDecoder<'a> {
             .sample_rate
             .filter(|&rate| rate > 0)
             .ok_or_else(|| not_audio("no sample rate".into()))?;
-        let channels = codec
-            .channels
-            .as_ref()
-            .map_or(0, |channels| channels.count());
+        let channels = codec.channels.as_ref().map_or(0, Channels::count);
         if channels == 0 || channels > MOST_CHANNELS {
             return Err(not_audio(format!(
                 "{channels} channels, not 1 to {MOST_CHANNELS}"

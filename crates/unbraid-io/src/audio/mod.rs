@@ -3,12 +3,14 @@
 mod coded;
 mod flac;
 mod flush;
+mod format;
 mod read;
 mod wav;
 mod write;
 
+pub use format::{OutputFormat, file_len_bytes};
 pub use read::{Probe, Recording, Span, probe, read_audio, read_bytes};
-pub use write::{AudioWriter, OutputFormat, StemSet, file_len_bytes};
+pub use write::{AudioWriter, StemSet};
 
 use serde::{Deserialize, Serialize};
 

@@ -3,99 +3,16 @@
 use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
-use std::str::FromStr;
 
 use flac_codec::encode::{FlacSampleWriter, Options};
 use hound::{SampleFormat, WavSpec, WavWriter};
 use ndarray::{ArrayView2, ArrayView3, Axis};
-use serde::{Deserialize, Serialize};
 
 use super::flush::Flushable;
+use super::format::{OutputFormat, file_len_bytes};
 use super::read::MOST_CHANNELS;
 use crate::Error;
 use crate::error::writing;
-
-/// What stems are written as.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum OutputFormat {
-    /// WAV, 16-bit integers.
-    Wav16,
-    /// WAV, 24-bit integers.
-    #[default]
-    Wav24,
-    /// WAV, 32-bit floating point: never clips.
-    Wav32f,
-    /// FLAC, 24-bit integers, compressed without loss.
-    Flac,
-}
-
-impl OutputFormat {
-    /// Every format.
-    pub const ALL: [Self; 4] = [Self::Wav16, Self::Wav24, Self::Wav32f, Self::Flac];
-
-    /// The name, as in `--format`.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Wav16 => "wav16",
-            Self::Wav24 => "wav24",
-            Self::Wav32f => "wav32f",
-            Self::Flac => "flac",
-        }
-    }
-
-    /// The ending of a file's name.
-    #[must_use]
-    pub fn extension(self) -> &'static str {
-        match self {
-            Self::Wav16 | Self::Wav24 | Self::Wav32f => "wav",
-            Self::Flac => "flac",
-        }
-    }
-
-    /// Bits of an integer sample, or `None` for floating point.
-    fn integer_bits(self) -> Option<u32> {
-        match self {
-            Self::Wav16 => Some(16),
-            Self::Wav24 | Self::Flac => Some(24),
-            Self::Wav32f => None,
-        }
-    }
-
-    fn bytes_per_sample(self) -> u64 {
-        u64::from(self.integer_bits().unwrap_or(32)).div_ceil(8)
-    }
-}
-
-impl std::fmt::Display for OutputFormat {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.pad(self.name())
-    }
-}
-
-impl FromStr for OutputFormat {
-    type Err = String;
-
-    fn from_str(name: &str) -> Result<Self, String> {
-        Self::ALL
-            .into_iter()
-            .find(|format| format.name() == name)
-            .ok_or_else(|| {
-                let names = Self::ALL.map(Self::name).join(", ");
-                format!("`{name}` is none of {names}")
-            })
-    }
-}
-
-/// The bytes of one stem before compression: for estimates, and for the 4 GiB that WAV can hold.
-#[must_use]
-pub fn file_len_bytes(format: OutputFormat, channels: usize, len_samples: usize) -> u64 {
-    format
-        .bytes_per_sample()
-        .saturating_mul(channels as u64)
-        .saturating_mul(len_samples as u64)
-}
 
 /// One audio file that is being written.
 pub struct AudioWriter {
@@ -221,7 +138,7 @@ impl AudioWriter {
     }
 
     /// Write `(channels, samples)` in floating point.
-    fn write_floats(&mut self, block: ArrayView2<'_, f32>) -> Result<(), Error> {
+    fn write_floats(&mut self, block: &ArrayView2<'_, f32>) -> Result<(), Error> {
         if let Sink::Wav(writer) = &mut self.sink {
             block
                 .t()
@@ -329,6 +246,10 @@ impl StemSet {
     /// # Panics
     ///
     /// If there are not as many stems as paths.
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "views are handed over like slices"
+    )]
     pub fn write(&mut self, block: ArrayView3<'_, f32>) -> Result<(), Error> {
         assert_eq!(
             block.len_of(Axis(0)),
@@ -341,7 +262,7 @@ impl StemSet {
                 let scaled = stem.mapv(|x| x * gain);
                 let peak = scaled.iter().fold(0.0_f32, |peak, x| peak.max(x.abs()));
                 self.peak = self.peak.max(f64::from(peak));
-                writer.write_floats(scaled.view())?;
+                writer.write_floats(&scaled.view())?;
             }
             return Ok(());
         };

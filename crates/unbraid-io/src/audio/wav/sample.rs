@@ -26,7 +26,7 @@ impl Encoding {
         }
     }
 
-    /// The name that FFmpeg and others have for it.
+    /// The name that `ffmpeg` and others have for it.
     pub(super) fn name(self) -> &'static str {
         match self {
             Self::Integer(1) => "pcm_u8",
