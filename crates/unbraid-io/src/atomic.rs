@@ -171,6 +171,14 @@ impl Place {
             });
         }
         if there && self.target.is_dir() {
+            if !self.temporary.is_dir() {
+                // To overwrite a file is not to delete a folder that has its name.
+                let source = std::io::Error::from(ErrorKind::IsADirectory);
+                return Err(Error::Write {
+                    path: self.target.clone(),
+                    source,
+                });
+            }
             // A folder cannot be renamed onto another: the old one steps aside first, and comes
             // back if the new one cannot take its place.
             let mut aside = self.temporary.clone().into_os_string();

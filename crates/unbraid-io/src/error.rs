@@ -80,6 +80,18 @@ pub enum Error {
         /// The value.
         value: f32,
     },
+    /// A sample is so far beyond full scale that it never was one.
+    #[error("channel {channel} holds {value:e} at sample {sample}, full scale being 1: {}", path.display())]
+    Level {
+        /// The file.
+        path: PathBuf,
+        /// The channel, from 0.
+        channel: usize,
+        /// The sample, from 0.
+        sample: usize,
+        /// The value.
+        value: f32,
+    },
     /// The wanted span lies outside the recording.
     #[error("the span begins at {start_secs} s, but the recording ends at {len_secs} s: {}", path.display())]
     Span {
@@ -89,6 +101,16 @@ pub enum Error {
         start_secs: f64,
         /// Where the recording ends.
         len_secs: f64,
+    },
+    /// The wanted span holds no sample, or is none.
+    #[error("no sample lies in a span of {duration_secs} s from {start_secs} s: {}", path.display())]
+    EmptySpan {
+        /// The file.
+        path: PathBuf,
+        /// Where the span begins.
+        start_secs: f64,
+        /// How long it is.
+        duration_secs: f64,
     },
     /// The output format cannot hold this audio.
     #[error("{format} holds {requirement}, not {given}: {}", path.display())]
@@ -137,12 +159,20 @@ impl Error {
             Self::Damaged { .. } | Self::Truncated { .. } => {
                 Some("copy the file again, or separate the part before the damage with --duration")
             }
-            Self::NotFinite { .. } => Some("export the recording again; no sound has such samples"),
+            Self::NotFinite { .. } | Self::Level { .. } => {
+                Some("export the recording again; no sound has such samples")
+            }
             Self::Span { .. } => Some("choose a smaller --start"),
+            Self::EmptySpan { .. } => {
+                Some("--start is at least 0, and --duration long enough for one sample")
+            }
             Self::Format { .. } => Some("choose another --format, or a shorter --duration"),
             Self::Version { .. } => Some("use a later version of unbraid"),
             Self::Project { .. } => Some("make it again with `unbraid factorize`"),
-            Self::Read { .. } | Self::Write { .. } => None,
+            Self::Read { .. } => Some("check the name, and that you may read the file"),
+            Self::Write { .. } => {
+                Some("check the free space, and that you may write there; or choose another -o")
+            }
         }
     }
 }

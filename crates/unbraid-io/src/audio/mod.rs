@@ -1,10 +1,16 @@
 //! Audio files come in as recordings; stems go out as audio files.
 
+mod coded;
+mod flac;
+mod flush;
+mod format;
 mod read;
+mod wav;
 mod write;
 
+pub use format::{OutputFormat, file_len_bytes};
 pub use read::{Probe, Recording, Span, probe, read_audio, read_bytes};
-pub use write::{AudioWriter, OutputFormat, StemSet, file_len_bytes};
+pub use write::{AudioWriter, StemSet};
 
 use serde::{Deserialize, Serialize};
 

@@ -3,19 +3,16 @@
 //! Files are told by their content, never by their name.
 
 use std::fs::File;
-use std::io::{Cursor, ErrorKind};
+use std::io::{BufReader, Cursor, ErrorKind, Read, SeekFrom};
 use std::path::Path;
 
 use ndarray::Array2;
-use symphonia::core::codecs::audio::{AudioDecoder, AudioDecoderOptions};
-use symphonia::core::errors::Error as DecodeError;
-use symphonia::core::formats::probe::Hint;
-use symphonia::core::formats::{FormatOptions, FormatReader, TrackType};
-use symphonia::core::io::{MediaSource, MediaSourceStream};
-use symphonia::core::meta::MetadataOptions;
+use symphonia::core::io::{MediaSource, ReadOnlySource};
 use unbraid::Audio;
 
 use super::SourceFormat;
+use super::coded::CodedDecoder;
+use super::wav::WavDecoder;
 use crate::Error;
 use crate::error::reading;
 
@@ -50,8 +47,16 @@ pub struct Probe {
     pub len_samples: Option<u64>,
 }
 
-/// The most channels that are read: more is a damaged header.
-const MOST_CHANNELS: usize = 64;
+/// The most channels that are read or written: more is a damaged header.
+pub(super) const MOST_CHANNELS: usize = 64;
+
+/// The highest level that is read, full scale being 1.
+///
+/// Integers of 32 bits that were stored as floats without scaling reach 2^31, and are still a
+/// recording. Beyond are bytes that never were samples; and the library squares magnitudes in
+/// `f32`, which has to stay far from overflow for transforms of up to 2^24 samples:
+/// (2^32 · 2^24)² = 2^112.
+const HIGHEST_LEVEL: f32 = (1_u64 << 32) as f32;
 
 /// Read a span of an audio file.
 ///
@@ -61,7 +66,8 @@ const MOST_CHANNELS: usize = 64;
 /// # Errors
 ///
 /// [`Error::Read`], [`Error::Empty`], [`Error::NotAudio`], [`Error::Damaged`], [`Error::Truncated`],
-/// [`Error::NoSamples`], [`Error::NotFinite`] or [`Error::Span`], each with the path.
+/// [`Error::NoSamples`], [`Error::NotFinite`], [`Error::Level`], [`Error::Span`] or
+/// [`Error::EmptySpan`], each with the path.
 pub fn read_audio(path: &Path, span: Span) -> Result<Recording, Error> {
     Reader::open(path)?.read(span)
 }
@@ -82,11 +88,6 @@ pub fn read_audio(path: &Path, span: Span) -> Result<Recording, Error> {
 /// assert!(error.to_string().starts_with("not audio"));
 /// ```
 pub fn read_bytes(bytes: Vec<u8>, name: &Path, span: Span) -> Result<Recording, Error> {
-    if bytes.is_empty() {
-        return Err(Error::Empty {
-            path: name.to_owned(),
-        });
-    }
     Reader::new(Box::new(Cursor::new(bytes)), name)?.read(span)
 }
 
@@ -97,157 +98,131 @@ pub fn read_bytes(bytes: Vec<u8>, name: &Path, span: Span) -> Result<Recording, 
 /// As [`read_audio`], as far as the header goes.
 pub fn probe(path: &Path) -> Result<Probe, Error> {
     let reader = Reader::open(path)?;
+    let header = reader.decoder.header();
     Ok(Probe {
-        format: reader.format,
-        sample_rate: reader.sample_rate,
-        channels: reader.channels,
-        len_samples: reader.declared,
+        format: header.format.clone(),
+        sample_rate: header.sample_rate,
+        channels: header.channels,
+        len_samples: header.declared,
     })
+}
+
+/// What a decoder knows before the first sample.
+pub(super) struct Header {
+    pub(super) format: SourceFormat,
+    pub(super) sample_rate: u32,
+    /// 1 to [`MOST_CHANNELS`].
+    pub(super) channels: usize,
+    /// Samples per channel, if the file says so.
+    pub(super) declared: Option<u64>,
+}
+
+/// A file that is being decoded.
+pub(super) trait Decode {
+    fn header(&self) -> &Header;
+
+    /// Put the next samples, interleaved, in place of those that are there; `decoded` of each channel
+    /// came before. False at the end, wherever that is.
+    fn next_block(&mut self, samples: &mut Vec<f32>, decoded: u64) -> Result<bool, Error>;
+
+    /// After the end: whether the samples were those that the file was made of.
+    fn verify(&mut self) -> Result<(), String>;
+}
+
+/// Read until the buffer is full or the source ends; say how much there was.
+pub(super) fn fill(source: &mut dyn Read, buffer: &mut [u8], path: &Path) -> Result<usize, Error> {
+    fill_source(source, buffer).map_err(reading(path))
+}
+
+/// As [`fill`], for where no path is known.
+pub(super) fn fill_source(source: &mut dyn Read, buffer: &mut [u8]) -> std::io::Result<usize> {
+    let mut found = 0;
+    while found < buffer.len() {
+        match source.read(&mut buffer[found..]) {
+            Ok(0) => break,
+            Ok(len) => found += len,
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(found)
 }
 
 struct Reader<'a> {
     path: &'a Path,
-    container: Box<dyn FormatReader>,
-    decoder: Box<dyn AudioDecoder>,
-    track: u32,
-    sample_rate: u32,
-    channels: usize,
-    declared: Option<u64>,
-    format: SourceFormat,
+    decoder: Box<dyn Decode + 'a>,
 }
 
 impl<'a> Reader<'a> {
     fn open(path: &'a Path) -> Result<Self, Error> {
         let file = File::open(path).map_err(reading(path))?;
-        let metadata = file.metadata().map_err(reading(path))?;
-        if metadata.is_dir() {
+        if file.metadata().map_err(reading(path))?.is_dir() {
             let source = std::io::Error::from(ErrorKind::IsADirectory);
             return Err(Error::Read {
                 path: path.to_owned(),
                 source,
             });
         }
-        if metadata.is_file() && metadata.len() == 0 {
+        Self::new(Box::new(file), path)
+    }
+
+    fn new(mut source: Box<dyn MediaSource>, path: &'a Path) -> Result<Self, Error> {
+        let mut start = vec![0; 12];
+        let found = fill(&mut source, &mut start, path)?;
+        start.truncate(found);
+        if found == 0 {
             return Err(Error::Empty {
                 path: path.to_owned(),
             });
         }
-        Self::new(Box::new(file), path)
-    }
-
-    fn new(source: Box<dyn MediaSource>, path: &'a Path) -> Result<Self, Error> {
-        let not_audio = |reason: String| Error::NotAudio {
-            path: path.to_owned(),
-            reason,
+        let is_wav = WavDecoder::knows(&start);
+        let len_bytes = source.byte_len();
+        // Back to the beginning: by going there, or by putting in front again what a pipe gave.
+        let source: Box<dyn MediaSource> = if source.is_seekable() {
+            source.seek(SeekFrom::Start(0)).map_err(reading(path))?;
+            source
+        } else {
+            Box::new(ReadOnlySource::new(Cursor::new(start).chain(source)))
         };
-        let stream = MediaSourceStream::new(source, Default::default());
-        let (format, meta) = (FormatOptions::default(), MetadataOptions::default());
-        let container = symphonia::default::get_probe()
-            .probe(&Hint::new(), stream, format, meta)
-            .map_err(|error| not_audio(said(&error)))?;
-        let track = container
-            .default_track(TrackType::Audio)
-            .ok_or_else(|| not_audio("no audio track".into()))?;
-        let codec = track
-            .codec_params
-            .as_ref()
-            .and_then(|params| params.audio())
-            .ok_or_else(|| not_audio("no known codec".into()))?;
-        let sample_rate = codec
-            .sample_rate
-            .filter(|&rate| rate > 0)
-            .ok_or_else(|| not_audio("no sample rate".into()))?;
-        let channels = codec
-            .channels
-            .as_ref()
-            .map_or(0, |channels| channels.count());
-        if channels == 0 || channels > MOST_CHANNELS {
-            return Err(not_audio(format!(
-                "{channels} channels, not 1 to {MOST_CHANNELS}"
-            )));
-        }
-        let decoder = symphonia::default::get_codecs()
-            .make_audio_decoder(codec, &AudioDecoderOptions::default())
-            .map_err(|error| not_audio(said(&error)))?;
-        let format = SourceFormat {
-            container: container.format_info().short_name.to_owned(),
-            codec: decoder.codec_info().short_name.to_owned(),
-            bits_per_sample: codec.bits_per_sample,
+        let decoder: Box<dyn Decode + 'a> = if is_wav {
+            Box::new(WavDecoder::new(
+                Box::new(BufReader::new(source)),
+                len_bytes,
+                path,
+            )?)
+        } else {
+            Box::new(CodedDecoder::new(source, path)?)
         };
-        let (track, declared) = (track.id, track.num_frames);
-        Ok(Self {
-            path,
-            container,
-            decoder,
-            track,
-            sample_rate,
-            channels,
-            declared,
-            format,
-        })
+        Ok(Self { path, decoder })
     }
 
     fn read(mut self, span: Span) -> Result<Recording, Error> {
-        let rate = f64::from(self.sample_rate);
-        let start = (span.start_secs * rate).round() as u64;
-        let wanted = span
-            .duration_secs
-            .map_or(u64::MAX, |secs| (secs * rate).round() as u64);
-        let end = start.saturating_add(wanted);
+        let Header {
+            sample_rate,
+            channels,
+            declared,
+            ..
+        } = *self.decoder.header();
+        let (start, end) = self.samples_of(span, f64::from(sample_rate))?;
         // Interleaved samples of the span, and how many of each channel were decoded in all.
         let mut samples: Vec<f32> = Vec::new();
-        let mut packet_samples: Vec<f32> = Vec::new();
+        let mut block: Vec<f32> = Vec::new();
         let mut decoded = 0_u64;
+        let mut ended = false;
         while decoded < end {
-            let packet = match self.container.next_packet() {
-                Ok(Some(packet)) => packet,
-                Ok(None) => break,
-                // Some containers say that the stream ended in the middle of a packet in this
-                // way; whether anything is missing is told by the count below.
-                Err(DecodeError::IoError(error)) if error.kind() == ErrorKind::UnexpectedEof => {
-                    break;
-                }
-                Err(error) => return Err(self.damaged(&error, decoded)),
-            };
-            if packet.track_id != self.track {
-                continue;
+            if !self.decoder.next_block(&mut block, decoded)? {
+                ended = true;
+                break;
             }
-            let buffer = match self.decoder.decode(&packet) {
-                Ok(buffer) => buffer,
-                Err(error) => return Err(self.damaged(&error, decoded)),
-            };
-            if buffer.spec().rate() != self.sample_rate
-                || buffer.spec().channels().count() != self.channels
-            {
-                let reason = "the rate or the channels change in the middle".to_owned();
-                return Err(Error::Damaged {
-                    path: self.path.into(),
-                    reason,
-                    samples: decoded,
-                });
-            }
-            buffer.copy_to_vec_interleaved(&mut packet_samples);
-            let count = (packet_samples.len() / self.channels) as u64;
-            let skip = start.saturating_sub(decoded).min(count) as usize * self.channels;
-            let keep = end.saturating_sub(decoded).min(count) as usize * self.channels;
+            let count = (block.len() / channels) as u64;
+            let skip = start.saturating_sub(decoded).min(count) as usize * channels;
+            let keep = end.saturating_sub(decoded).min(count) as usize * channels;
             if skip < keep {
-                samples.extend_from_slice(&packet_samples[skip..keep]);
+                samples.extend_from_slice(&block[skip..keep]);
             }
             decoded += count;
         }
-        if decoded == 0 {
-            return match self.declared {
-                Some(declared) if declared > 0 => Err(Error::Truncated {
-                    path: self.path.into(),
-                    declared,
-                    found: 0,
-                }),
-                _ => Err(Error::NoSamples {
-                    path: self.path.into(),
-                }),
-            };
-        }
-        if let Some(declared) = self.declared
+        if let Some(declared) = declared
             && decoded < declared.min(end)
         {
             return Err(Error::Truncated {
@@ -256,8 +231,20 @@ impl<'a> Reader<'a> {
                 found: decoded,
             });
         }
+        if decoded == 0 {
+            return Err(Error::NoSamples {
+                path: self.path.into(),
+            });
+        }
+        if ended && let Err(reason) = self.decoder.verify() {
+            return Err(Error::Damaged {
+                path: self.path.into(),
+                reason,
+                samples: decoded,
+            });
+        }
         if samples.is_empty() {
-            let len_secs = decoded as f64 / rate;
+            let len_secs = decoded as f64 / f64::from(sample_rate);
             let start_secs = span.start_secs;
             return Err(Error::Span {
                 path: self.path.into(),
@@ -265,54 +252,70 @@ impl<'a> Reader<'a> {
                 len_secs,
             });
         }
-        self.deliver(samples)
+        self.deliver(samples, start as usize)
     }
 
-    fn deliver(self, samples: Vec<f32>) -> Result<Recording, Error> {
-        let len = samples.len() / self.channels;
-        let interleaved = Array2::from_shape_vec((len, self.channels), samples)
-            .expect("whole packets of all channels were added");
-        let samples = interleaved.t().as_standard_layout().into_owned();
-        let audio = Audio::new(samples, self.sample_rate).map_err(|error| match error {
-            unbraid::Error::NotFinite {
-                value,
-                channel,
-                sample,
-                ..
-            } => Error::NotFinite {
-                path: self.path.into(),
-                channel,
-                sample,
-                value: value as f32,
-            },
-            other => Error::NotAudio {
-                path: self.path.into(),
-                reason: other.to_string(),
-            },
-        })?;
-        Ok(Recording {
-            audio,
-            format: self.format,
+    /// The first sample of the span, and the one after its last.
+    fn samples_of(&self, span: Span, rate: f64) -> Result<(u64, u64), Error> {
+        let Span {
+            start_secs,
+            duration_secs,
+        } = span;
+        let start = (start_secs * rate).round();
+        let wanted = duration_secs.map_or(f64::INFINITY, |secs| (secs * rate).round());
+        // Also refuses NaN, of which neither holds.
+        if start_secs >= 0.0 && wanted >= 1.0 {
+            // Casts stop at the highest integer.
+            let start = start as u64;
+            return Ok((start, start.saturating_add(wanted as u64)));
+        }
+        let duration_secs = duration_secs.unwrap_or(f64::INFINITY);
+        Err(Error::EmptySpan {
+            path: self.path.into(),
+            start_secs,
+            duration_secs,
         })
     }
 
-    fn damaged(&self, error: &DecodeError, samples: u64) -> Error {
-        Error::Damaged {
-            path: self.path.into(),
-            reason: said(error),
-            samples,
+    fn deliver(self, samples: Vec<f32>, start: usize) -> Result<Recording, Error> {
+        let Header {
+            sample_rate,
+            channels,
+            ref format,
+            ..
+        } = *self.decoder.header();
+        let path = || self.path.to_owned();
+        if let Some(at) = samples
+            .iter()
+            .position(|x| !x.is_finite() || x.abs() > HIGHEST_LEVEL)
+        {
+            let (value, channel, sample) = (samples[at], at % channels, start + at / channels);
+            return Err(if value.is_finite() {
+                Error::Level {
+                    path: path(),
+                    channel,
+                    sample,
+                    value,
+                }
+            } else {
+                Error::NotFinite {
+                    path: path(),
+                    channel,
+                    sample,
+                    value,
+                }
+            });
         }
-    }
-}
-
-/// What the decoder says, in one line.
-fn said(error: &DecodeError) -> String {
-    match error {
-        DecodeError::IoError(error) if error.kind() == ErrorKind::UnexpectedEof => {
-            "it ends too early".into()
-        }
-        DecodeError::Unsupported(what) => format!("unsupported: {what}"),
-        DecodeError::DecodeError(what) => (*what).into(),
-        other => other.to_string(),
+        let interleaved = Array2::from_shape_vec((samples.len() / channels, channels), samples)
+            .expect("whole frames were added");
+        let samples = interleaved.t().as_standard_layout().into_owned();
+        let audio = Audio::new(samples, sample_rate).map_err(|error| Error::NotAudio {
+            path: path(),
+            reason: error.to_string(),
+        })?;
+        Ok(Recording {
+            audio,
+            format: format.clone(),
+        })
     }
 }

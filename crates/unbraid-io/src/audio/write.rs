@@ -1,96 +1,18 @@
 //! Samples come in, block by block; audio files go out, whose sum is the recording's.
 
 use std::fs::File;
-use std::io::BufWriter;
+use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
-use std::str::FromStr;
 
 use flac_codec::encode::{FlacSampleWriter, Options};
 use hound::{SampleFormat, WavSpec, WavWriter};
 use ndarray::{ArrayView2, ArrayView3, Axis};
-use serde::{Deserialize, Serialize};
 
+use super::flush::Flushable;
+use super::format::{OutputFormat, file_len_bytes};
+use super::read::MOST_CHANNELS;
 use crate::Error;
 use crate::error::writing;
-
-/// What stems are written as.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum OutputFormat {
-    /// WAV, 16-bit integers.
-    Wav16,
-    /// WAV, 24-bit integers.
-    #[default]
-    Wav24,
-    /// WAV, 32-bit floating point: never clips.
-    Wav32f,
-    /// FLAC, 24-bit integers, compressed without loss.
-    Flac,
-}
-
-impl OutputFormat {
-    /// Every format.
-    pub const ALL: [Self; 4] = [Self::Wav16, Self::Wav24, Self::Wav32f, Self::Flac];
-
-    /// The name, as in `--format`.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Wav16 => "wav16",
-            Self::Wav24 => "wav24",
-            Self::Wav32f => "wav32f",
-            Self::Flac => "flac",
-        }
-    }
-
-    /// The ending of a file's name.
-    #[must_use]
-    pub fn extension(self) -> &'static str {
-        match self {
-            Self::Wav16 | Self::Wav24 | Self::Wav32f => "wav",
-            Self::Flac => "flac",
-        }
-    }
-
-    /// Bits of an integer sample, or `None` for floating point.
-    fn integer_bits(self) -> Option<u32> {
-        match self {
-            Self::Wav16 => Some(16),
-            Self::Wav24 | Self::Flac => Some(24),
-            Self::Wav32f => None,
-        }
-    }
-
-    fn bytes_per_sample(self) -> u64 {
-        u64::from(self.integer_bits().unwrap_or(32)).div_ceil(8)
-    }
-}
-
-impl std::fmt::Display for OutputFormat {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.pad(self.name())
-    }
-}
-
-impl FromStr for OutputFormat {
-    type Err = String;
-
-    fn from_str(name: &str) -> Result<Self, String> {
-        Self::ALL
-            .into_iter()
-            .find(|format| format.name() == name)
-            .ok_or_else(|| {
-                let names = Self::ALL.map(Self::name).join(", ");
-                format!("`{name}` is none of {names}")
-            })
-    }
-}
-
-/// The bytes of one stem before compression: for estimates, and for the 4 GiB that WAV can hold.
-#[must_use]
-pub fn file_len_bytes(format: OutputFormat, channels: usize, len_samples: usize) -> u64 {
-    format.bytes_per_sample() * channels as u64 * len_samples as u64
-}
 
 /// One audio file that is being written.
 pub struct AudioWriter {
@@ -101,7 +23,11 @@ pub struct AudioWriter {
 
 enum Sink {
     Wav(WavWriter<BufWriter<File>>),
-    Flac(Box<FlacSampleWriter<BufWriter<File>>>),
+    /// The second handle is for what the encoder leaves in the buffer.
+    Flac(
+        Box<FlacSampleWriter<Flushable<BufWriter<File>>>>,
+        Flushable<BufWriter<File>>,
+    ),
 }
 
 impl AudioWriter {
@@ -124,6 +50,9 @@ impl AudioWriter {
             requirement: requirement.to_owned(),
             given,
         };
+        if sample_rate == 0 {
+            return Err(refuse("rates from 1 Hz", "0 Hz".to_owned()));
+        }
         let file = || {
             File::create(path)
                 .map(BufWriter::new)
@@ -131,29 +60,31 @@ impl AudioWriter {
         };
         let sink = match format {
             OutputFormat::Flac => {
-                /// The stream header has 20 bits for the rate.
-                const MOST_HZ: u32 = (1 << 20) - 1;
+                /// The highest that the header of a frame can give; the stream's could give
+                /// more, which decoders refuse.
+                const MOST_HZ: u32 = 655_350;
                 let Some(flac_channels) =
                     u8::try_from(channels).ok().filter(|c| (1..=8).contains(c))
                 else {
                     return Err(refuse("1 to 8 channels", channels.to_string()));
                 };
                 if sample_rate > MOST_HZ {
-                    return Err(refuse(
-                        "rates up to 1048575 Hz",
-                        format!("{sample_rate} Hz"),
-                    ));
+                    return Err(refuse("rates up to 655350 Hz", format!("{sample_rate} Hz")));
                 }
                 let total = channels as u64 * len_samples as u64;
+                let file = Flushable::new(file()?);
                 let writer = FlacSampleWriter::new(
-                    file()?,
+                    file.clone(),
                     Options::default(),
                     sample_rate,
                     24,
                     flac_channels,
                     Some(total),
                 );
-                Sink::Flac(Box::new(writer.map_err(|error| flac_error(path, error))?))
+                Sink::Flac(
+                    Box::new(writer.map_err(|error| flac_error(path, error))?),
+                    file,
+                )
             }
             OutputFormat::Wav16 | OutputFormat::Wav24 | OutputFormat::Wav32f => {
                 /// What is left of 2^32 bytes beside the header.
@@ -162,9 +93,14 @@ impl AudioWriter {
                 if bytes > MOST_BYTES {
                     return Err(refuse("up to 4 GiB", format!("{bytes} bytes")));
                 }
-                let Ok(channels) = u16::try_from(channels) else {
-                    return Err(refuse("up to 65535 channels", channels.to_string()));
-                };
+                if !(1..=MOST_CHANNELS).contains(&channels) {
+                    return Err(refuse("1 to 64 channels", channels.to_string()));
+                }
+                let second = format.bytes_per_sample() * channels as u64 * u64::from(sample_rate);
+                if second > u64::from(u32::MAX) {
+                    return Err(refuse("up to 4 GiB in a second", format!("{second} bytes")));
+                }
+                let channels = channels as u16;
                 let (bits, sample_format) = match format.integer_bits() {
                     Some(bits) => (bits, SampleFormat::Int),
                     None => (32, SampleFormat::Float),
@@ -195,14 +131,14 @@ impl AudioWriter {
                 .iter()
                 .try_for_each(|&sample| writer.write_sample(sample))
                 .map_err(|error| wav_error(&self.path, error)),
-            Sink::Flac(writer) => writer
+            Sink::Flac(writer, _) => writer
                 .write(samples)
                 .map_err(|error| flac_error(&self.path, error)),
         }
     }
 
     /// Write `(channels, samples)` in floating point.
-    fn write_floats(&mut self, block: ArrayView2<'_, f32>) -> Result<(), Error> {
+    fn write_floats(&mut self, block: &ArrayView2<'_, f32>) -> Result<(), Error> {
         if let Sink::Wav(writer) = &mut self.sink {
             block
                 .t()
@@ -223,9 +159,12 @@ impl AudioWriter {
             Sink::Wav(writer) => writer
                 .finalize()
                 .map_err(|error| wav_error(&self.path, error)),
-            Sink::Flac(writer) => writer
-                .finalize()
-                .map_err(|error| flac_error(&self.path, error)),
+            Sink::Flac(writer, mut file) => {
+                writer
+                    .finalize()
+                    .map_err(|error| flac_error(&self.path, error))?;
+                file.flush().map_err(writing(&self.path))
+            }
         }
     }
 }
@@ -307,6 +246,10 @@ impl StemSet {
     /// # Panics
     ///
     /// If there are not as many stems as paths.
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "views are handed over like slices"
+    )]
     pub fn write(&mut self, block: ArrayView3<'_, f32>) -> Result<(), Error> {
         assert_eq!(
             block.len_of(Axis(0)),
@@ -316,13 +259,10 @@ impl StemSet {
         let Some(bits) = self.format.integer_bits() else {
             let gain = self.gain as f32;
             for (writer, stem) in self.writers.iter_mut().zip(block.outer_iter()) {
-                let peak = stem.iter().fold(0.0_f32, |peak, x| peak.max(x.abs()));
-                self.peak = self.peak.max(f64::from(peak * gain));
-                if self.gain < 1.0 {
-                    writer.write_floats(stem.mapv(|x| x * gain).view())?;
-                } else {
-                    writer.write_floats(stem)?;
-                }
+                let scaled = stem.mapv(|x| x * gain);
+                let peak = scaled.iter().fold(0.0_f32, |peak, x| peak.max(x.abs()));
+                self.peak = self.peak.max(f64::from(peak));
+                writer.write_floats(&scaled.view())?;
             }
             return Ok(());
         };
@@ -336,13 +276,14 @@ impl StemSet {
             interleaved.clear();
             let samples = stem.t();
             for ((&sample, sum), written) in samples.iter().zip(&mut sums).zip(&mut written) {
-                *sum += f64::from(sample) * self.gain * full;
+                let exact = f64::from(sample) * self.gain * full;
+                *sum += exact;
                 let rounded = sum.round() as i64;
                 let value = rounded - *written;
                 *written = rounded;
-                let excess = if value >= 0 { value + 1 } else { -value };
-                self.peak = self.peak.max(excess as f64 / full);
-                interleaved.push(value.clamp(-(full as i64), full as i64 - 1) as i32);
+                let held = value.clamp(-(full as i64), full as i64 - 1);
+                self.peak = self.peak.max(level(exact, full, held != value));
+                interleaved.push(held as i32);
             }
             writer.write_integers(&interleaved)?;
             writer.interleaved = interleaved;
@@ -351,7 +292,7 @@ impl StemSet {
     }
 
     /// Complete all files; say the highest level, full scale being 1. Above 1, an integer format has
-    /// clipped: write again with a gain of less than one over it.
+    /// clipped, and only then: written again with this set's gain over that level, it does not.
     ///
     /// # Errors
     ///
@@ -367,5 +308,18 @@ impl StemSet {
     #[must_use]
     pub fn clips(format: OutputFormat) -> bool {
         format.integer_bits().is_some()
+    }
+}
+
+/// The level of a sample, `exact` in integer steps: above 1 if and only if it was clipped.
+///
+/// What is written is less than one step from `exact`, so the range is safe for all that is within
+/// `−full` and `full − 1`; the share of 10⁻⁹ is for the rounding of sums.
+fn level(exact: f64, full: f64, clipped: bool) -> f64 {
+    if clipped {
+        let limit = if exact > 0.0 { full - 1.0 } else { full };
+        (exact.abs() / limit) * (1.0 + 1e-9)
+    } else {
+        (exact.abs() / full).min(1.0)
     }
 }

@@ -1,8 +1,8 @@
 //! A factorisation comes in; `fit.safetensors` and `fit.npz` go out, and the former back in.
 
 use std::collections::HashMap;
-use std::fs::{self, File};
-use std::io::BufWriter;
+use std::fs;
+use std::io::Cursor;
 use std::path::Path;
 
 use ndarray::{Array1, Array2, ArrayView2};
@@ -16,6 +16,7 @@ use unbraid::spectrogram::Quantity;
 use unbraid::{Stft, StftConfig};
 
 use crate::Error;
+use crate::atomic::write_file;
 use crate::error::{reading, writing};
 
 /// The fit's file name.
@@ -106,14 +107,13 @@ fn write_safetensors(path: &Path, factorization: &Factorization) -> Result<(), E
     ];
     let metadata = Some(HashMap::from([(METADATA.to_owned(), metadata)]));
     let bytes = safetensors::serialize(tensors, metadata).map_err(|e| refuse(e.to_string()))?;
-    fs::write(path, bytes).map_err(writing(path))
+    write_file(path, &bytes)
 }
 
 fn write_npz(path: &Path, factorization: &Factorization) -> Result<(), Error> {
     let model = &factorization.fit.model;
     let (stft, rate) = (&factorization.stft, factorization.sample_rate);
-    let file = File::create(path).map_err(writing(path))?;
-    let mut npz = NpzWriter::new(BufWriter::new(file));
+    let mut npz = NpzWriter::new(Cursor::new(Vec::new()));
     let refuse =
         |error: ndarray_npy::WriteNpzError| writing(path)(std::io::Error::other(error.to_string()));
     let plain = |array: ArrayView2<'_, f32>| array.as_standard_layout().into_owned();
@@ -133,8 +133,8 @@ fn write_npz(path: &Path, factorization: &Factorization) -> Result<(), Error> {
         .map_err(refuse)?;
     let times = Array1::from(stft.times_secs(model.frames(), rate));
     npz.add_array("times_secs", &times).map_err(refuse)?;
-    npz.finish().map_err(refuse)?;
-    Ok(())
+    let bytes = npz.finish().map_err(refuse)?.into_inner();
+    write_file(path, &bytes)
 }
 
 /// Read `fit.safetensors` from a folder.
@@ -189,28 +189,43 @@ fn parse(bytes: &[u8]) -> Result<Factorization, String> {
     if objective.dtype() != Dtype::F64 {
         return Err(format!("objective holds {:?}, not F64", objective.dtype()));
     }
-    let objective = objective
+    let objective: Vec<f64> = objective
         .data()
         .chunks_exact(8)
         .map(|bytes| f64::from_le_bytes(bytes.try_into().expect("chunks of eight")))
         .collect();
+    if let Some(value) = objective.iter().find(|value| !value.is_finite()) {
+        return Err(format!("objective holds {value}"));
+    }
     let components = templates.ncols();
     if percussive_shares.len() != components || metadata.columns.len() != components {
         return Err(format!(
             "not everything is there for each of {components} components"
         ));
     }
+    if metadata.sample_rate == 0 || !(metadata.scale.is_finite() && metadata.scale >= 0.0) {
+        return Err("its sample rate or its scale is impossible".to_owned());
+    }
+    if let Some(share) = percussive_shares
+        .iter()
+        .find(|share| !(0.0..=1.0).contains(*share))
+    {
+        return Err(format!(
+            "percussive_shares holds {share}, which is no share"
+        ));
+    }
     let model = LowRank::from_factors("free", templates.view(), activations.view(), gains.ncols())
         .and_then(|model| model.with_pan_gains(gains.view()))
         .and_then(|model| model.with_columns(&metadata.columns))
         .map_err(|error| said(&error))?;
-    let stft = Stft::new(metadata.stft).map_err(|error| said(&error))?;
-    if stft.bins() != model.bins() {
+    // Before the transform is planned, so that a damaged length costs no memory.
+    if metadata.stft.fft_len / 2 + 1 != model.bins() {
         return Err(format!(
             "{} bins do not belong to `stft.fft_len`",
             model.bins()
         ));
     }
+    let stft = Stft::new(metadata.stft).map_err(|error| said(&error))?;
     Ok(Factorization {
         stft,
         sample_rate: metadata.sample_rate,

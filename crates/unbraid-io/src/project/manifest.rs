@@ -123,19 +123,25 @@ pub fn write_manifest(folder: &Path, manifest: &Manifest) -> Result<(), Error> {
 /// - [`Error::Project`] if it is not a manifest.
 pub fn read_manifest(folder: &Path) -> Result<Manifest, Error> {
     let path = folder.join(MANIFEST);
-    let text = fs::read_to_string(&path).map_err(reading(&path))?;
+    let text = fs::read(&path).map_err(reading(&path))?;
     let damaged = |error: serde_json::Error| Error::Project {
         path: path.clone(),
         reason: error.to_string(),
     };
-    let value: Value = serde_json::from_str(&text).map_err(damaged)?;
-    let version = value.get("format_version").and_then(Value::as_u64);
-    match version.and_then(|version| u32::try_from(version).ok()) {
-        Some(found) if found > FORMAT_VERSION => Err(Error::Version {
+    let value: Value = serde_json::from_slice(&text).map_err(damaged)?;
+    match value.get("format_version").and_then(Value::as_u64) {
+        Some(found) if found > u64::from(FORMAT_VERSION) => {
+            let found = u32::try_from(found).unwrap_or(u32::MAX);
+            Err(Error::Version {
+                path,
+                found,
+                known: FORMAT_VERSION,
+            })
+        }
+        Some(1..) => serde_json::from_value(value).map_err(damaged),
+        _ => Err(Error::Project {
             path,
-            found,
-            known: FORMAT_VERSION,
+            reason: "it says no `format_version`".to_owned(),
         }),
-        _ => serde_json::from_value(value).map_err(damaged),
     }
 }
