@@ -1,0 +1,227 @@
+//! Factors, the mixture they explain and how percussive each of its values looks come in; how
+//! percussive each component's share of the mixture is goes out.
+
+use ndarray::{Array1, Array2, ArrayView2, Axis, s};
+
+use crate::Error;
+use crate::group::FactorView;
+use crate::group::factors::non_negative;
+
+/// Frames that are worked on at a time: bounds the memory, and keeps a block in the cache.
+const BLOCK_FRAMES: usize = 64;
+
+/// How percussive the mixture is where each component sounds, 0 to 1.
+///
+/// ```text
+/// share[k] = Σ_ft energy_k[f,t] · percussive[f,t] / Σ_ft energy_k[f,t]
+/// energy_k = (spectrogram · component_k / Σ_j component_j)²
+/// ```
+///
+/// `percussive` is usually [`hpss::percussive_share`](crate::analysis::hpss::percussive_share) of
+/// the spectrogram; any other evidence per bin and frame (a learnt mask, another separator's
+/// stem) has the same form. With pan gains, `spectrogram` is the sum over the channels. A silent
+/// component has the share one half.
+///
+/// # Shapes
+///
+/// | | shape |
+/// |---|---|
+/// | `spectrogram`, `percussive` | `(bins, frames)` |
+/// | result | one per component |
+///
+/// # Errors
+///
+/// Those of [`features`](crate::group::features), and [`Error::Shape`] if `spectrogram` or
+/// `percussive` has another shape than the factors' product.
+///
+/// # Examples
+///
+/// ```
+/// use ndarray::array;
+/// use unbraid::group::{FactorView, percussive_shares};
+///
+/// // Two components that never meet: the first sounds where the mixture is percussive.
+/// let templates = array![[1.0, 0.0], [0.0, 1.0]];
+/// let activations = array![[2.0, 0.0], [1.0, 1.0]];
+/// let factors = FactorView {
+///     templates: templates.view(),
+///     activations: activations.view(),
+///     gains: None,
+///     percussive_shares: None,
+///     sample_rate: 8,
+///     fft_len: 2,
+///     hop_len: 1,
+/// };
+/// let spectrogram = array![[2.0, 0.0], [1.0, 1.0]];
+/// let percussive = array![[0.9, 0.5], [0.0, 0.2]];
+/// let shares = percussive_shares(&factors, spectrogram.view(), percussive.view())?;
+/// assert_eq!(shares, [0.9, 0.1]);
+/// # Ok::<(), unbraid::Error>(())
+/// ```
+pub fn percussive_shares(
+    factors: &FactorView<'_>,
+    spectrogram: ArrayView2<'_, f32>,
+    percussive: ArrayView2<'_, f32>,
+) -> Result<Vec<f32>, Error> {
+    factors.check()?;
+    non_negative("the spectrogram", spectrogram)?;
+    non_negative("the percussive shares of the spectrogram", percussive)?;
+    let expected = [factors.templates.nrows(), factors.activations.ncols()];
+    for (what, actual) in [
+        ("the spectrogram", spectrogram.shape()),
+        (
+            "the percussive shares of the spectrogram",
+            percussive.shape(),
+        ),
+    ] {
+        if actual != expected {
+            return Err(Error::Shape {
+                what,
+                expected: expected.to_vec(),
+                actual: actual.to_vec(),
+            });
+        }
+    }
+
+    // The gains scale whole components; folded into the templates they need no axis of their own.
+    let mut templates = factors.templates.to_owned();
+    if let Some(gains) = factors.gains {
+        for (mut template, gain) in templates
+            .axis_iter_mut(Axis(1))
+            .zip(gains.sum_axis(Axis(1)))
+        {
+            template *= gain;
+        }
+    }
+    let squared = templates.mapv(|value| value * value);
+    let mut percussive_energy = Array1::<f64>::zeros(factors.components());
+    let mut energy = Array1::<f64>::zeros(factors.components());
+    let frames = spectrogram.ncols();
+    for start in (0..frames).step_by(BLOCK_FRAMES) {
+        let block = s![.., start..frames.min(start + BLOCK_FRAMES)];
+        let activations = factors.activations.slice(block);
+        let mut weight: Array2<f32> = templates.dot(&activations);
+        // (spectrogram / model)², where a component's own factors are taken out of the sum.
+        weight.zip_mut_with(&spectrogram.slice(block), |model, value| {
+            let ratio = if *model > 0.0 { value / *model } else { 0.0 };
+            *model = (ratio * ratio).min(f32::MAX);
+        });
+        let activations = activations.mapv(|value| value * value);
+        add_energies(&mut energy, &squared, &weight, &activations);
+        weight *= &percussive.slice(block);
+        add_energies(&mut percussive_energy, &squared, &weight, &activations);
+    }
+    Ok(percussive_energy
+        .iter()
+        .zip(&energy)
+        .map(|(percussive, all)| {
+            if *all > 0.0 {
+                ((percussive / all) as f32).clamp(0.0, 1.0)
+            } else {
+                0.5
+            }
+        })
+        .collect())
+}
+
+/// `energy[k] += Σ_ft templates[f,k] · weight[f,t] · activations[k,t]`.
+fn add_energies(
+    energy: &mut Array1<f64>,
+    templates: &Array2<f32>,
+    weight: &Array2<f32>,
+    activations: &Array2<f32>,
+) {
+    let at_frames = templates.t().dot(weight);
+    for ((energy, weights), row) in energy
+        .iter_mut()
+        .zip(at_frames.rows())
+        .zip(activations.rows())
+    {
+        *energy += weights
+            .iter()
+            .zip(row)
+            .map(|(a, b)| f64::from(*a) * f64::from(*b))
+            .sum::<f64>();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The formula, value by value.
+    fn naive(
+        templates: &Array2<f32>,
+        activations: &Array2<f32>,
+        spectrogram: &Array2<f32>,
+        percussive: &Array2<f32>,
+    ) -> Vec<f64> {
+        let model = templates.dot(activations);
+        (0..templates.ncols())
+            .map(|k| {
+                let (mut part, mut all) = (0.0, 0.0);
+                for ((f, t), value) in spectrogram.indexed_iter() {
+                    let share = templates[[f, k]] * activations[[k, t]] / model[[f, t]];
+                    let energy = f64::from(share * value).powi(2);
+                    part += energy * f64::from(percussive[[f, t]]);
+                    all += energy;
+                }
+                part / all
+            })
+            .collect()
+    }
+
+    #[test]
+    fn blocks_add_up_to_the_formula() {
+        let wave =
+            |i: usize, j: usize, seed: f32| ((i * 37 + j * 11) as f32 * seed).sin().abs() + 0.01;
+        let templates = Array2::from_shape_fn((9, 3), |(f, k)| wave(f, k, 1.3));
+        let activations = Array2::from_shape_fn((3, 150), |(k, t)| wave(k, t, 0.7));
+        let spectrogram = Array2::from_shape_fn((9, 150), |(f, t)| wave(f, t, 0.3));
+        let percussive = Array2::from_shape_fn((9, 150), |(f, t)| wave(f, t, 2.1).min(1.0));
+        let factors = FactorView {
+            templates: templates.view(),
+            activations: activations.view(),
+            gains: None,
+            percussive_shares: None,
+            sample_rate: 100,
+            fft_len: 16,
+            hop_len: 4,
+        };
+        let shares = percussive_shares(&factors, spectrogram.view(), percussive.view()).unwrap();
+        let truth = naive(&templates, &activations, &spectrogram, &percussive);
+        for (share, truth) in shares.iter().zip(&truth) {
+            assert!(
+                (f64::from(*share) - truth).abs() < 1e-5,
+                "{share} is not {truth}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_silent_component_is_neither() {
+        let (templates, activations) = (Array2::zeros((3, 1)), Array2::ones((1, 4)));
+        let factors = FactorView {
+            templates: templates.view(),
+            activations: activations.view(),
+            gains: None,
+            percussive_shares: None,
+            sample_rate: 8,
+            fft_len: 4,
+            hop_len: 1,
+        };
+        let ones = Array2::ones((3, 4));
+        assert_eq!(
+            percussive_shares(&factors, ones.view(), ones.view()).unwrap(),
+            [0.5]
+        );
+        let wrong = Array2::ones((3, 5));
+        let error = percussive_shares(&factors, wrong.view(), ones.view()).unwrap_err();
+        assert!(
+            error
+                .to_string()
+                .starts_with("the spectrogram has shape [3, 5]"),
+            "{error}"
+        );
+    }
+}
