@@ -70,14 +70,22 @@ impl Problem {
     #[must_use]
     pub fn new(v: Array3<f64>, beta: f64) -> Self {
         let floor = f64::from(FLOOR) * v.mean().unwrap_or(0.0);
-        let v = if beta <= 0.0 { v.mapv(|x| x.max(floor)) } else { v };
+        let v = if beta <= 0.0 {
+            v.mapv(|x| x.max(floor))
+        } else {
+            v
+        };
         Self { v, beta, floor }
     }
 
     /// The textbook's problem, without a floor: data and factors must be above zero.
     #[must_use]
     pub fn without_floor(v: Array3<f64>, beta: f64) -> Self {
-        Self { v, beta, floor: 0.0 }
+        Self {
+            v,
+            beta,
+            floor: 0.0,
+        }
     }
 
     /// The model's value in one bin.
@@ -90,7 +98,8 @@ impl Problem {
     #[must_use]
     pub fn divergence(&self, x: &Factors) -> f64 {
         let bins = self.v.indexed_iter();
-        bins.map(|(at, &v)| divergence(v, self.model(x, at), self.beta)).sum()
+        bins.map(|(at, &v)| divergence(v, self.model(x, at), self.beta))
+            .sum()
     }
 
     /// One multiplicative step of a factor.
@@ -125,12 +134,18 @@ impl Problem {
     /// One iteration: activations, templates, and pan gains where there are several channels.
     pub fn iterate(&self, x: &mut Factors) {
         let old = x.clone();
-        self.step(&old, &mut x.h, |k, (c, f, t)| ([k, t], old.g[[k, c]] * old.w[[f, k]]));
+        self.step(&old, &mut x.h, |k, (c, f, t)| {
+            ([k, t], old.g[[k, c]] * old.w[[f, k]])
+        });
         let old = x.clone();
-        self.step(&old, &mut x.w, |k, (c, f, t)| ([f, k], old.g[[k, c]] * old.h[[k, t]]));
+        self.step(&old, &mut x.w, |k, (c, f, t)| {
+            ([f, k], old.g[[k, c]] * old.h[[k, t]])
+        });
         if x.g.ncols() > 1 {
             let old = x.clone();
-            self.step(&old, &mut x.g, |k, (c, f, t)| ([k, c], old.w[[f, k]] * old.h[[k, t]]));
+            self.step(&old, &mut x.g, |k, (c, f, t)| {
+                ([k, c], old.w[[f, k]] * old.h[[k, t]])
+            });
         }
     }
 }

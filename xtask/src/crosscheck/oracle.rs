@@ -66,7 +66,7 @@ fn energy(spectrum: &Spectrum) -> Array2<f32> {
     let mut energy = Array2::zeros((frames, bins));
     for channel in spectrum.view().outer_iter() {
         energy.zip_mut_with(&channel.t(), |sum: &mut f32, value| {
-            *sum += value.norm_sqr()
+            *sum += value.norm_sqr();
         });
     }
     energy

@@ -12,10 +12,10 @@ use unbraid::stems::StemsConfig;
 use unbraid::{Audio, Stft, StftConfig};
 
 use super::clips::Clip;
+use super::oracle;
 use super::other::{Other, Question};
 use super::report::{Section, small, table, within};
 use super::score::{Spread, downmix, ours_mono};
-use super::oracle;
 
 /// Seeds that are averaged.
 const SEEDS: u64 = 5;
