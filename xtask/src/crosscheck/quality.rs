@@ -90,7 +90,8 @@ pub(super) fn section(other: &Other, clips: &[Clip]) -> Result<Section> {
          0–{}: mean (least–largest). Both programs score the same samples and may differ by {} dB. *Oracle \
          grouping* gives every component to the true stem that has most of the energy under its mask; the \
          *oracle ratio mask* is made of the true stems' magnitudes. `--render model` is the textbook's way: the \
-         model itself with the mixture's phase.\n",
+         model itself with the mixture's phase. The weights of the automatic grouping were learnt from other recordings, but one \
+         of them is another song by the guitarist of the clips `drums-guitar-*`.\n",
         FactorizeConfig::default().blind.components,
         FactorizeConfig::default().blind.fit.iterations,
         SEEDS - 1,
@@ -161,11 +162,22 @@ pub(super) fn section(other: &Other, clips: &[Clip]) -> Result<Section> {
 }
 
 fn shown(Spread { mean, min, max }: Spread) -> String {
+    let [mean, min, max] = [mean, min, max].map(decibels);
     // Rows without seeds, or whose seeds agree to what is shown.
-    if max - min < 0.005 {
-        format!("{mean:.2}")
+    if min == max {
+        mean
     } else {
-        format!("{mean:.2} ({min:.2}–{max:.2})")
+        format!("{mean} ({min}–{max})")
+    }
+}
+
+/// Two decimals; what rounds to zero has no sign.
+fn decibels(value: f64) -> String {
+    let text = format!("{value:.2}");
+    if text == "-0.00" {
+        "0.00".to_owned()
+    } else {
+        text
     }
 }
 
@@ -264,4 +276,15 @@ fn mir_eval(other: &Other, truths: &Array2<f32>, estimates: &[Estimate]) -> Resu
     );
     let mean = |sources: &Vec<f64>| sources.iter().sum::<f64>() / sources.len() as f64;
     Ok(answer.sdr_db.iter().map(mean).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_spread_is_shown_only_where_the_seeds_differ() {
+        assert_eq!(shown(Spread::of(&[1.0, 2.0])), "1.50 (1.00–2.00)");
+        assert_eq!(shown(Spread::of(&[-0.001])), "0.00");
+    }
 }

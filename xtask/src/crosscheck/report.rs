@@ -62,11 +62,10 @@ programs are fetched into a virtual environment, in the versions that
 **How to read a difference.** Two programs that follow one formula in f64 differ by the order in
 which they add: about 1e-16 per step, which 50 iterations amplify to perhaps 1e-12. A difference
 of 1e-9 to 1e-5 has a reason that can be named: here, the floor under our model (1e-7 of the mean)
-and the one that scikit-learn clips at (1.2e-7). f32 rounds by 6e-8 per operation, and two runs on
-slightly different paths down the same slope differ most where the slope is steep, in the first
-iterations. A difference that grows with the iterations, or above 1e-3, is an error in one of the
-two programs. Differences of separation quality below 0.1 dB mean nothing; between seeds it varies
-by a decibel.
+and the one that scikit-learn clips at (1.2e-7). f32 rounds by 6e-8 per operation, which 50 iterations carry on: up to 1e-6, growing
+slowly. A difference above 1e-5 that is there from the first iteration is an error in the formula of one
+of the two programs; one that grows fast is an error in its steps. Differences of separation quality below 0.1 dB mean nothing; between seeds it varies
+by a decibel or more.
 ";
 
 /// The whole page.

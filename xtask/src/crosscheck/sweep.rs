@@ -51,7 +51,7 @@ pub(super) fn section(clips: &[Clip]) -> Result<Section> {
     let body = format!(
         "Mean SDR in dB as above, by `unbraid::evaluate`, oracle / automatic grouping, mean of {SEEDS} seeds; \
          Hann window as long as the transform, a quarter of it as hop, K = {}. The recordings are at 44.1 kHz. \
-         The defaults were chosen by this table; on four clips, differences below 0.2 dB decide nothing.\n\n{}",
+         On so few clips, differences below 0.2 dB decide nothing.\n\n{}",
         FactorizeConfig::default().blind.components,
         table(&heads, &rows)
     );
