@@ -1,4 +1,4 @@
-//! A maintainer's command comes in; the test run or the remade demo goes out.
+//! A maintainer's command comes in; the test run, the cross-check or the remade demo goes out.
 //!
 //! `cargo xtask help` lists the commands. Nothing here is part of the product.
 

@@ -91,7 +91,7 @@ pub(super) fn section(other: &Other, clips: &[Clip]) -> Result<Section> {
          grouping* gives every component to the true stem that has most of the energy under its mask; the \
          *oracle ratio mask* is made of the true stems' magnitudes. `--render model` is the textbook's way: the \
          model itself with the mixture's phase. The weights of the automatic grouping were learnt from other recordings, but one \
-         of them is another song by the guitarist of the clips `drums-guitar-*`.\n",
+         of them is another song by the author of the guitars in the demo and in `drums-guitar-*`.\n",
         FactorizeConfig::default().blind.components,
         FactorizeConfig::default().blind.fit.iterations,
         SEEDS - 1,
