@@ -1,4 +1,4 @@
-//! A maintainer's command comes in; the test run or the remade demo goes out.
+//! A maintainer's command comes in; the test run, the cross-check or the remade demo goes out.
 //!
 //! `cargo xtask help` lists the commands. Nothing here is part of the product.
 
@@ -8,6 +8,7 @@
     reason = "a command-line tool speaks through its standard streams"
 )]
 
+mod crosscheck;
 mod demo;
 mod python;
 mod test;
@@ -29,6 +30,8 @@ struct Arguments {
 enum Command {
     /// Run every check that continuous integration runs, or some of them by name
     Test(test::Arguments),
+    /// Compare our figures with those of other people's programs, and write the report
+    Crosscheck(crosscheck::Arguments),
     /// Make the demo clip and its stems anew from the packages they come from
     Demo(demo::Arguments),
 }
@@ -36,6 +39,7 @@ enum Command {
 fn main() -> ExitCode {
     let result = match Arguments::parse().command {
         Command::Test(arguments) => test::run(&arguments),
+        Command::Crosscheck(arguments) => crosscheck::run(&arguments),
         Command::Demo(arguments) => demo::run(&arguments).map(|()| ExitCode::SUCCESS),
     };
     result.unwrap_or_else(|error| {

@@ -23,6 +23,8 @@ pub mod mask;
 pub mod model;
 pub mod observe;
 pub mod recipe;
+#[cfg(any(test, feature = "testsignals"))]
+pub mod reference;
 pub mod separate;
 pub mod spectrogram;
 pub mod stems;

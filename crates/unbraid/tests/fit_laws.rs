@@ -1,13 +1,11 @@
 //! The laws of non-negative matrix factorisation (after scikit-learn's list in `test_nmf.py`).
 
-mod reference;
-
 use ndarray::{Array2, Array3};
 use proptest::prelude::*;
-use reference::{Factors, Problem};
 use unbraid::Spectrogram;
 use unbraid::fit::{FitConfig, Stop, fit, fit_best};
 use unbraid::model::{LowRank, Penalties, Start, Update};
+use unbraid::reference::{Factors, Problem};
 use unbraid::spectrogram::Quantity;
 use unbraid::testsignals::{noisy_spectrogram, positive, product_spectrogram};
 
@@ -159,11 +157,7 @@ fn the_objective_is_that_of_the_naive_loops_at_every_iteration() {
             };
             let start = LowRank::free(&spectrogram, components, Start::Random, 4).unwrap();
             let start = start.with_pan(pan);
-            let mut factors = Factors {
-                w: start.templates().mapv(f64::from),
-                h: start.activations().mapv(f64::from),
-                g: start.pan_gains().mapv(f64::from),
-            };
+            let mut factors = Factors::from(&start);
             let problem = Problem::new(spectrogram.view().mapv(f64::from), beta);
             let fitted = fit(start, &spectrogram, &config(beta, 10), &mut ()).unwrap();
             for (iteration, &objective) in fitted.objective.iter().enumerate() {
