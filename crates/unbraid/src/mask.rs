@@ -96,12 +96,10 @@ pub fn share_out(block: &mut ArrayViewMut3<'_, f32>, exponent: f32) -> Result<()
             .and(&mut total)
             .for_each(|model, &largest, total| {
                 let relative = if largest > 0.0 { *model / largest } else { 1.0 };
-                *model = if exponent == 1.0 {
-                    relative
-                } else if exponent == 2.0 {
-                    relative * relative
-                } else {
-                    relative.powf(exponent)
+                *model = match exponent {
+                    1.0 => relative,
+                    2.0 => relative * relative,
+                    other => relative.powf(other),
                 };
                 *total += *model;
             });
@@ -209,7 +207,7 @@ mod tests {
             }
             let mut block = models;
             winner_takes_all(&mut block.view_mut()).unwrap();
-            prop_assert!(block.sum_axis(Axis(0)).iter().all(|&sum| sum == 1.0));
+            prop_assert!(block.sum_axis(Axis(0)).iter().all(|sum| sum.to_bits() == 1.0_f32.to_bits()));
         }
 
         #[test]

@@ -1,4 +1,5 @@
 //! The transform can be undone, whole and block by block, for every legal setting.
+#![expect(clippy::unwrap_used, reason = "these are tests, helpers among them")]
 
 use ndarray::Array2;
 use proptest::prelude::*;

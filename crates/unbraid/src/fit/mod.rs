@@ -45,7 +45,7 @@ impl FitConfig {
             return Err(Error::config("fit.beta", self.beta, "between -1 and 3"));
         }
         if let Some(tolerance) = self.tolerance
-            && !(tolerance >= 0.0 && tolerance < 1.0)
+            && !(0.0..1.0).contains(&tolerance)
         {
             return Err(Error::config(
                 "fit.tolerance",

@@ -1,7 +1,7 @@
 //! Both halves of a gradient come in; the factors step, penalties and roles observed.
 //!
-//! Legend: h = activations, w = templates, g = pan gains, M = bins; n_k = √M ‖w_k‖₂ · mean_c g_ck is the
-//! loudness that one unit of activation stands for. The formulas are derived in `docs/theory.md`.
+//! Legend: h = activations, w = templates, g = pan gains, M = bins; `n_k = √M ‖w_k‖₂ · mean_c g_ck` is
+//! the loudness that one unit of activation stands for. The formulas are derived in `docs/theory.md`.
 
 use ndarray::Axis;
 
@@ -38,7 +38,7 @@ pub(super) struct Step {
 /// The step of the activations, with everything about the other factors computed once.
 pub(super) struct ActivationsStep<'a> {
     step: &'a Step,
-    /// n_k.
+    /// `n_k`.
     loudness: Vec<f32>,
     /// Neighbours in time are those before the step; kept only for continuity.
     before: Option<ndarray::Array2<f32>>,
@@ -283,7 +283,7 @@ impl Norms {
 struct ActivationNorms {
     l1: f64,
     squares: f64,
-    /// Σ_t (h_t − h_{t−1})².
+    /// `Σ_t (h_t − h_{t−1})²`.
     steps: f64,
 }
 
@@ -311,7 +311,7 @@ impl ActivationNorms {
     }
 }
 
-/// n_k.
+/// `n_k`.
 fn loudness(model: &LowRank, component: usize, template: &Norms) -> f64 {
     (model.bins() as f64 * template.squares).sqrt() * mean_gain(model, component)
 }

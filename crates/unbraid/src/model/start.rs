@@ -29,7 +29,7 @@ pub enum Start<'a> {
 impl LowRank {
     /// A part of free components that starts as asked.
     ///
-    /// The same seed gives the same bits on every machine (ChaCha8).
+    /// The same seed gives the same bits on every machine (`ChaCha8`).
     ///
     /// # Errors
     ///
@@ -168,12 +168,11 @@ fn nndsvdar(
         .expect("there is a channel");
     let (left, values, right) = leading_singular(mean.view(), components, rng);
     // The data have fewer singular vectors than asked for only if an axis is that short.
-    let found = values.len();
     let fill = FILL * spectrogram.mean();
     let mut templates = Array2::from_shape_simple_fn((bins, components), || fill * uniform(rng));
     let mut activations =
         Array2::from_shape_simple_fn((components, frames), || fill * uniform(rng));
-    for k in 0..found.min(components) {
+    for (k, value) in values.iter().enumerate().take(components) {
         let (u, v) = (left.column(k), right.column(k));
         let norm = |x: &ndarray::ArrayView1<'_, f64>, sign: f64| {
             x.iter()
@@ -192,7 +191,7 @@ fn nndsvdar(
         if nu * nv <= 0.0 {
             continue;
         }
-        let scale = (values[k] * nu * nv).sqrt();
+        let scale = (value * nu * nv).sqrt();
         for (template, value) in templates.column_mut(k).iter_mut().zip(u) {
             let value = (value * sign).max(0.0) / nu * scale;
             if value > 0.0 {

@@ -1,10 +1,8 @@
 //! What `unbraid separate` writes.
 
-mod common;
-
 use std::fs;
 
-use common::{files, read, unbraid, worst_difference, write, write_mixture, write_stereo};
+use crate::helpers::{files, read, unbraid, worst_difference, write, write_mixture, write_stereo};
 use predicates::prelude::*;
 use unbraid::Audio;
 use unbraid_io::audio::OutputFormat;
@@ -227,7 +225,7 @@ fn silence_gives_silent_stems() {
         .success();
     for name in ["drums", "rest", "residual"] {
         let stem = read(&dir.path().join(format!("separated/silence/{name}.wav")));
-        assert_eq!(stem.peak(), 0.0, "{name}");
+        assert!(stem.peak() <= 0.0, "{name}");
         assert_eq!(stem.len_samples(), 20_000);
     }
 }

@@ -1,10 +1,8 @@
 //! `factorize`, `group` and `info`: one project from end to end.
 
-mod common;
-
 use std::fs;
 
-use common::{files, read, unbraid, worst_difference, write_mixture};
+use crate::helpers::{files, read, unbraid, worst_difference, write_mixture};
 use predicates::prelude::*;
 
 const INAUDIBLE: f32 = 1e-6;

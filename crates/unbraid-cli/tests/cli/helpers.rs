@@ -1,5 +1,4 @@
 //! Recordings made in code, and the program run on them.
-#![expect(dead_code, reason = "every test file uses its own part")]
 
 use std::path::{Path, PathBuf};
 

@@ -1,11 +1,9 @@
 //! What is refused, how, and that nothing is left behind.
 
-mod common;
-
 use std::fs;
 use std::path::Path;
 
-use common::{files, unbraid, write, write_mixture};
+use crate::helpers::{files, unbraid, write, write_mixture};
 use unbraid::Audio;
 use unbraid_io::audio::OutputFormat;
 
@@ -180,7 +178,7 @@ fn an_interrupt_leaves_nothing_half_written() {
         .spawn()
         .unwrap();
     // The hidden folder is there once work has begun.
-    let patience = Instant::now() + Duration::from_secs(60);
+    let patience = Instant::now() + Duration::from_mins(1);
     while !dir.path().join("separated").exists() {
         assert!(Instant::now() < patience, "nothing began");
         std::thread::sleep(Duration::from_millis(20));
