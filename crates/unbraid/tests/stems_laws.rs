@@ -1,0 +1,225 @@
+//! The stems add up to the recording, whatever the settings.
+#![expect(clippy::unwrap_used, reason = "these are tests, helpers among them")]
+
+use ndarray::Array2;
+use proptest::prelude::*;
+use unbraid::factorize::{Factorization, FactorizeConfig, factorize};
+use unbraid::group::parse_sources;
+use unbraid::mask::Render;
+use unbraid::spectrogram::{Channels, Quantity};
+use unbraid::stems::StemsConfig;
+use unbraid::testsignals::{drums_and_guitar, mix, noise};
+use unbraid::{Audio, SeparateConfig, StftConfig, separate};
+
+/// −120 dB of the recording's peak, as the product promises.
+const INAUDIBLE: f32 = 1e-6;
+
+fn config(components: usize, quantity: Quantity, channels: Channels) -> FactorizeConfig {
+    let mut config = FactorizeConfig {
+        stft: Some(StftConfig::with_fft_len(256)),
+        quantity,
+        channels,
+        ..FactorizeConfig::default()
+    };
+    config.blind.components = components;
+    config.blind.fit.iterations = 3;
+    config
+}
+
+/// Different signals in every channel, with a silent stretch.
+fn recording(channels: usize, len: usize, seed: u64) -> Audio {
+    let values = noise(channels * len, seed);
+    let samples = Array2::from_shape_fn((channels, len), |(c, n)| {
+        let gap = n > len / 3 && n < len / 2;
+        if gap { 0.0 } else { 0.4 * values[c * len + n] }
+    });
+    Audio::new(samples, 8000).unwrap()
+}
+
+fn worst_rest(
+    audio: &Audio,
+    factorization: &Factorization,
+    members: Vec<Vec<usize>>,
+    config: StemsConfig,
+) -> f32 {
+    let mut rest = audio.samples().to_owned();
+    for stem in factorization
+        .stems(audio, members, config)
+        .unwrap()
+        .collect_audio()
+        .unwrap()
+    {
+        assert_eq!(stem.len_samples(), audio.len_samples());
+        rest -= &stem.samples();
+    }
+    rest.iter().fold(0.0, |worst, x| worst.max(x.abs()))
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(40))]
+
+    #[test]
+    fn masked_stems_add_up_to_the_recording(
+        channels in 1_usize..4,
+        len in 1_usize..6000,
+        components in 1_usize..5,
+        exponent in 0.3_f32..4.0,
+        binary in any::<bool>(),
+        pan in any::<bool>(),
+        power in any::<bool>(),
+        residual in any::<bool>(),
+        seed in 0_u64..1000,
+    ) {
+        let audio = recording(channels, len, seed);
+        let quantity = if power { Quantity::Power } else { Quantity::Magnitude };
+        let layout = if pan { Channels::Pan } else { Channels::Sum };
+        let frames = len.div_ceil(64) + 1;
+        let config = config(components.min(frames), quantity, layout);
+        let factorization = factorize(&audio, &config, &mut ()).unwrap();
+        let render = if binary { Render::Binary } else { Render::Ratio { exponent } };
+        // An empty source too: its stem is silent, and the others still add up.
+        let mut members: Vec<Vec<usize>> = vec![Vec::new(); 3];
+        for component in 0..config.blind.components {
+            members[component % 2].push(component);
+        }
+        let config = StemsConfig { render, residual, ..StemsConfig::default() };
+        let worst = worst_rest(&audio, &factorization, members, config);
+        prop_assert!(worst <= INAUDIBLE * audio.peak().max(1e-3), "{worst}");
+    }
+}
+
+#[test]
+fn a_residual_makes_up_for_what_the_model_itself_loses() {
+    let (drums, guitar) = drums_and_guitar(1.0, 8000);
+    let audio = mix(&[&drums, &guitar]);
+    let factorization = factorize(
+        &audio,
+        &config(4, Quantity::Magnitude, Channels::Sum),
+        &mut (),
+    )
+    .unwrap();
+    let members = vec![vec![0, 1], vec![2, 3]];
+    let literal = StemsConfig {
+        render: Render::Model,
+        ..StemsConfig::default()
+    };
+    let lost = worst_rest(&audio, &factorization, members.clone(), literal);
+    assert!(
+        lost > 0.01,
+        "the model alone cannot be the recording: {lost}"
+    );
+    let whole = StemsConfig {
+        residual: true,
+        ..literal
+    };
+    let rest = worst_rest(&audio, &factorization, members, whole);
+    assert!(rest < INAUDIBLE * audio.peak(), "{rest}");
+}
+
+#[test]
+fn stems_of_components_add_up_to_the_stem_of_their_source() {
+    let (drums, guitar) = drums_and_guitar(1.0, 8000);
+    let audio = mix(&[&drums, &guitar]);
+    let factorization = factorize(
+        &audio,
+        &config(4, Quantity::Magnitude, Channels::Sum),
+        &mut (),
+    )
+    .unwrap();
+    let render = |members| {
+        factorization
+            .stems(&audio, members, StemsConfig::default())
+            .unwrap()
+            .collect_audio()
+            .unwrap()
+    };
+    let each = render((0..4).map(|k| vec![k]).collect());
+    let both = render(vec![vec![0, 2], vec![1, 3]]);
+    let sum = &each[0].samples() + &each[2].samples();
+    let worst = (&sum - &both[0].samples())
+        .iter()
+        .fold(0.0_f32, |worst, x| worst.max(x.abs()));
+    assert!(worst < 2.0 * INAUDIBLE, "{worst}");
+}
+
+#[test]
+fn scaling_the_recording_scales_the_stems() {
+    let (drums, guitar) = drums_and_guitar(1.0, 8000);
+    let audio = mix(&[&drums, &guitar]);
+    let stems = |factor: f32| {
+        let scaled = Audio::new(audio.samples().mapv(|x| x * factor), 8000).unwrap();
+        let config = SeparateConfig {
+            factorize: config(4, Quantity::Magnitude, Channels::Sum),
+            sources: parse_sources("drums,guitar", &[]).unwrap(),
+            ..SeparateConfig::default()
+        };
+        let separation = separate(&scaled, &config, &mut ()).unwrap();
+        separation.stems(&scaled).unwrap().collect_audio().unwrap()
+    };
+    let plain = stems(1.0);
+    for (factor, allowed) in [(0.125, 0.0), (3.0, 1e-3)] {
+        for (stem, scaled) in plain.iter().zip(stems(factor)) {
+            let worst = stem
+                .samples()
+                .iter()
+                .zip(scaled.samples())
+                .fold(0.0_f32, |worst, (x, y)| worst.max((x * factor - y).abs()));
+            assert!(
+                worst <= allowed * factor * audio.peak(),
+                "× {factor}: {worst}"
+            );
+        }
+    }
+}
+
+#[test]
+fn the_same_stems_come_out_at_any_thread_count() {
+    let audio = recording(2, 40_000, 5);
+    let run = |threads| {
+        let pool = rayon::ThreadPoolBuilder::new()
+            .num_threads(threads)
+            .build()
+            .unwrap();
+        pool.install(|| {
+            let config = SeparateConfig {
+                factorize: config(5, Quantity::Magnitude, Channels::Pan),
+                sources: parse_sources("drums,rest", &[]).unwrap(),
+                ..SeparateConfig::default()
+            };
+            let separation = separate(&audio, &config, &mut ()).unwrap();
+            separation.stems(&audio).unwrap().collect_audio().unwrap()
+        })
+    };
+    assert!(
+        run(1) == run(7),
+        "the number of threads changed the samples"
+    );
+}
+
+#[test]
+fn a_model_of_another_recording_is_refused() {
+    let audio = recording(1, 4000, 1);
+    let factorization = factorize(
+        &audio,
+        &config(2, Quantity::Magnitude, Channels::Sum),
+        &mut (),
+    )
+    .unwrap();
+    let other = recording(1, 9000, 1);
+    let members = vec![vec![0], vec![1]];
+    let refused = |audio: &Audio, members, render| {
+        let config = StemsConfig {
+            render,
+            ..StemsConfig::default()
+        };
+        factorization
+            .stems(audio, members, config)
+            .unwrap_err()
+            .to_string()
+    };
+    let ratio = Render::Ratio { exponent: 1.0 };
+    assert!(refused(&other, members.clone(), ratio).contains("the model"));
+    assert!(refused(&audio, vec![vec![7]], ratio).contains("`sources` is 7"));
+    let nothing = Render::Ratio { exponent: 0.0 };
+    assert!(refused(&audio, members, nothing).contains("`mask.exponent`"));
+}
