@@ -179,7 +179,7 @@ pub(crate) struct ModelArgs {
     pub(crate) iterations: usize,
 
     /// Stop when ten iterations improve the objective by less than this share
-    #[arg(long, value_name = "SHARE")]
+    #[arg(long, value_name = "SHARE", allow_negative_numbers = true)]
     pub(crate) tolerance: Option<f64>,
 
     /// The seed of everything random: the same seed gives the same bytes
@@ -204,11 +204,21 @@ pub(crate) struct ModelArgs {
     pub(crate) channels: ChannelsArg,
 
     /// How much sparse activations are worth; start with 0.1
-    #[arg(long, value_name = "WEIGHT", default_value_t = 0.0)]
+    #[arg(
+        long,
+        value_name = "WEIGHT",
+        default_value_t = 0.0,
+        allow_negative_numbers = true
+    )]
     pub(crate) sparsity: f32,
 
     /// How much smooth activations are worth; start with 1
-    #[arg(long, value_name = "WEIGHT", default_value_t = 0.0)]
+    #[arg(
+        long,
+        value_name = "WEIGHT",
+        default_value_t = 0.0,
+        allow_negative_numbers = true
+    )]
     pub(crate) continuity: f32,
 
     /// Samples of the Fourier transform [default: the power of two nearest to 93 ms]
@@ -238,7 +248,7 @@ pub(crate) struct StemArgs {
     pub(crate) render: RenderArg,
 
     /// The exponent of ratio masks: 1 shares in proportion, 2 is the Wiener filter, more is sharper
-    #[arg(long, value_name = "NUMBER", default_value_t = unbraid::stems::DEFAULT_EXPONENT)]
+    #[arg(long, value_name = "NUMBER", default_value_t = unbraid::stems::DEFAULT_EXPONENT, allow_negative_numbers = true)]
     pub(crate) exponent: f32,
 
     /// Write what no component explains as one more stem, `residual`
@@ -255,11 +265,16 @@ pub(crate) struct StemArgs {
 #[command(next_help_heading = "Input and output")]
 pub(crate) struct CommonArgs {
     /// Begin here, in seconds
-    #[arg(long, value_name = "SECONDS", default_value_t = 0.0)]
+    #[arg(
+        long,
+        value_name = "SECONDS",
+        default_value_t = 0.0,
+        allow_negative_numbers = true
+    )]
     pub(crate) start: f64,
 
     /// Take at most so much, in seconds [default: to the end]
-    #[arg(long, value_name = "SECONDS")]
+    #[arg(long, value_name = "SECONDS", allow_negative_numbers = true)]
     pub(crate) duration: Option<f64>,
 
     /// Replace existing output
