@@ -110,6 +110,14 @@ pub enum Error {
         /// What is wrong.
         reason: String,
     },
+    /// A file of scores is damaged, or holds something else.
+    #[error("not usable scores ({reason}): {}", path.display())]
+    Scores {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        reason: String,
+    },
     /// The project was written by a later version.
     #[error("written in project format {found}, but this program knows up to {known}: {}", path.display())]
     Version {
@@ -142,6 +150,9 @@ impl Error {
             Self::Format { .. } => Some("choose another --format, or a shorter --duration"),
             Self::Version { .. } => Some("use a later version of unbraid"),
             Self::Project { .. } => Some("make it again with `unbraid factorize`"),
+            Self::Scores { .. } => {
+                Some("museval's JSON files are read, such as `unbraid evaluate -o` writes them")
+            }
             Self::Read { .. } | Self::Write { .. } => None,
         }
     }
