@@ -128,11 +128,14 @@ impl TrackScores {
     /// The text museval would write: five decimals, and bare `NaN` for what has no score.
     #[must_use]
     pub fn to_museval(&self) -> String {
-        self.write_text().expect("writing to a string cannot fail")
+        let mut text = String::new();
+        // Writing to a string cannot fail.
+        self.write_text(&mut text).ok();
+        text
     }
 
-    fn write_text(&self) -> Result<String, std::fmt::Error> {
-        let mut text = String::from("{\n  \"targets\": [");
+    fn write_text(&self, text: &mut String) -> std::fmt::Result {
+        text.push_str("{\n  \"targets\": [");
         for (number, target) in self.targets.iter().enumerate() {
             let name = serde_json::Value::from(target.name.as_str());
             let comma = if number == 0 { "" } else { "," };
@@ -171,7 +174,7 @@ impl TrackScores {
             text.push_str("\n      ]\n    }");
         }
         text.push_str("\n  ]\n}\n");
-        Ok(text)
+        Ok(())
     }
 
     /// Write a file as museval would.
