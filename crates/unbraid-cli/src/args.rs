@@ -171,9 +171,6 @@ pub(crate) struct EvaluateArgs {
         "framewise", "window", "hop", "permute", "downmix", "pad", "museval", "output"])]
     pub(crate) aggregate: Option<PathBuf>,
 
-    #[command(flatten)]
-    pub(crate) measure: MeasureArgs,
-
     /// Print one line of CSV per source on standard output
     #[arg(long, conflicts_with_all = ["json", "museval"])]
     pub(crate) csv: bool,
@@ -185,6 +182,9 @@ pub(crate) struct EvaluateArgs {
     /// Write museval's JSON, one file per track: <DIR>/<subset>/<track>.json
     #[arg(short, long, value_name = "DIR")]
     pub(crate) output: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub(crate) measure: MeasureArgs,
 
     #[command(flatten)]
     pub(crate) common: CommonArgs,

@@ -773,7 +773,7 @@ fn arguments_that_make_no_sense_are_refused() {
     for (args, words) in [
         (&["ref", "est", "--map", "drums"][..], "drums=drums_rest"),
         (&["ref", "est", "--window", "0"], "--window is 0"),
-        (&["ref", "est", "--hop", "-1"], "--hop"),
+        (&["ref", "est", "--hop=-1"], "--hop is -1"),
         (&["ref", "est", "--metric", "v5"], "--metric"),
         (&["ref", "est", "--museval"], "--metric v4"),
         (&["ref", "est", "-o", "scores"], "--metric v4"),
@@ -782,7 +782,7 @@ fn arguments_that_make_no_sense_are_refused() {
             &["ref/drums.wav", "est/drums.wav", "--map", "a=b"],
             "--map is for folders",
         ),
-        (&["ref", "est", "--start", "-1"], "--start"),
+        (&["ref", "est", "--start=-1"], "--start is -1"),
         (&["ref"], "ESTIMATES"),
         (&["ref", "est", "--json", "--csv"], "--csv"),
         (&["--aggregate", "ref", "--permute"], "--permute"),
@@ -800,6 +800,21 @@ fn arguments_that_make_no_sense_are_refused() {
         let said = refused(dir.path(), args, 1);
         assert!(said.contains(words), "{args:?}: {said}");
     }
+}
+
+#[test]
+fn the_guide_s_commands_do_what_it_says() {
+    let root = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."));
+    let dir = tempfile::tempdir().unwrap();
+    let page = dir.path().join("evaluate.md");
+    fs::copy(root.join("docs/guide/evaluate.md"), &page).unwrap();
+    // The page's commands run in one folder that holds the demo clip.
+    let demo = dir.path().join("evaluate.in/demo");
+    fs::create_dir_all(demo.join("stems")).unwrap();
+    for name in ["mixture.flac", "stems/drums.flac", "stems/guitar.flac"] {
+        fs::copy(root.join("demo").join(name), demo.join(name)).unwrap();
+    }
+    trycmd::TestCases::new().case(page).run();
 }
 
 #[test]

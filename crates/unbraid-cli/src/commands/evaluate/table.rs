@@ -253,7 +253,7 @@ mod tests {
                 ("c".to_owned(), vec![Some(f64::NAN), Some(-1.0)]),
             ],
         };
-        let expected = "              SDR     SDRi\n  \
+        let expected = "               SDR     SDRi\n  \
                         drums é     1.00    +2.50\n  \
                         b            inf        -\n  \
                         c              -    -1.00";
