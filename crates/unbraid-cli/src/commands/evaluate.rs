@@ -94,9 +94,9 @@ pub(crate) fn run(args: &EvaluateArgs) -> Result<(), Failure> {
         .map(|(label, message)| format!("\n  {label}: {message}"))
         .collect();
     Err(Failure::Other(anyhow!(
-        "{} of {} tracks could not be scored:{}",
+        "{} of {} could not be scored:{}",
         failed.len(),
-        plan.jobs.len(),
+        counted(plan.jobs.len(), "track"),
         failures.concat()
     )))
 }
@@ -193,8 +193,9 @@ fn plan_dataset(
             ),
         };
         return Err(Failure::Other(anyhow!(
-            "no estimates in {} for any of the {total} tracks ({}) in {}: {advice}",
+            "no estimates in {} for any of {} ({}) in {}: {advice}",
             estimates.display(),
+            counted(total, "track"),
             dataset.layout.name(),
             references.display()
         )));
@@ -202,8 +203,9 @@ fn plan_dataset(
     let mut notes = Vec::new();
     if let Some((first, _)) = missing.first() {
         notes.push(format!(
-            "{} of {total} tracks have no estimates and are left out, such as {}",
+            "no estimates for {} of {}, left out, such as {}",
             missing.len(),
+            counted(total, "track"),
             first.label()
         ));
     }
@@ -323,7 +325,7 @@ fn print(
         print_track(settings, outcome);
     }
     if plan.is_dataset && !outcomes.is_empty() {
-        println!("median over {} tracks", outcomes.len());
+        println!("median over {}", counted(outcomes.len(), "track"));
         println!("{}", table::of_medians(&medians));
         let total = |of: fn(&Scored) -> usize| -> usize {
             outcomes.iter().map(|outcome| of(&outcome.scored)).sum()
@@ -345,8 +347,7 @@ fn print_track(settings: &Settings, outcome: &Outcome) {
     let secs = scored.len_samples as f64 / f64::from(scored.sample_rate);
     let channels = match (settings.downmix, scored.channels) {
         (DownmixArg::Mono, _) => String::new(),
-        (DownmixArg::None, 1) => ", 1 channel".to_owned(),
-        (DownmixArg::None, channels) => format!(", {channels} channels"),
+        (DownmixArg::None, channels) => format!(", {}", counted(channels, "channel")),
     };
     println!(
         "{}: {secs:.1} s, {} Hz{channels}",
@@ -384,6 +385,12 @@ fn print_track(settings: &Settings, outcome: &Outcome) {
     for note in &scored.notes {
         println!("  note: {note}");
     }
+}
+
+/// Such as `1 track` and `2 tracks`.
+fn counted(count: usize, noun: &str) -> String {
+    let ending = if count == 1 { "" } else { "s" };
+    format!("{count} {noun}{ending}")
 }
 
 /// A line on the terminal while tracks are scored.

@@ -191,14 +191,14 @@ impl Dataset {
                 }
             }
             (Layout::Dsd, tracks)
+        } else if entries(root)?.iter().any(|path| promises_audio(path)) {
+            return Ok(None);
         } else if SUBSETS.iter().any(|subset| root.join(subset).is_dir()) {
             let mut tracks = Vec::new();
             for subset in SUBSETS.iter().filter(|subset| root.join(subset).is_dir()) {
                 tracks.extend(tracks_in(&root.join(subset), Some(subset))?);
             }
             (Layout::Musdb, tracks)
-        } else if entries(root)?.iter().any(|path| promises_audio(path)) {
-            return Ok(None);
         } else {
             (Layout::Tracks, tracks_in(root, None)?)
         };
@@ -346,6 +346,7 @@ mod tests {
         assert_eq!(Dataset::find(dir.path()).unwrap(), None);
         write(&dir.path().join("drums.wav"));
         write(&dir.path().join("components/00.wav"));
+        write(&dir.path().join("test/00.wav"));
         assert_eq!(Dataset::find(dir.path()).unwrap(), None);
     }
 

@@ -7,6 +7,7 @@ use serde_json::json;
 use unbraid_io::metrics::{TargetSummary, TrackScores, read_scores_folder, summarize};
 
 use super::super::print_json;
+use super::counted;
 use super::table::{Median, of_medians, quoted};
 use crate::args::EvaluateArgs;
 use crate::failure::Failure;
@@ -55,7 +56,11 @@ pub(super) fn run(args: &EvaluateArgs, folder: &Path) -> Result<(), Failure> {
         }
         return Ok(());
     }
-    println!("{}: medians over {} tracks", folder.display(), tracks.len());
+    println!(
+        "{}: medians over {}",
+        folder.display(),
+        counted(tracks.len(), "track")
+    );
     let medians: Vec<Median> = summaries
         .iter()
         .map(|summary| Median {
@@ -70,8 +75,11 @@ pub(super) fn run(args: &EvaluateArgs, folder: &Path) -> Result<(), Failure> {
     println!("{}", of_medians(&medians));
     for summary in &summaries {
         println!(
-            "  {}: {} of {} frames scored, {} tracks",
-            summary.name, summary.frames_scored, summary.frames, summary.tracks
+            "  {}: {} of {} frames scored, {}",
+            summary.name,
+            summary.frames_scored,
+            summary.frames,
+            counted(summary.tracks, "track")
         );
     }
     Ok(())

@@ -14,6 +14,7 @@ use unbraid::evaluate::{
 };
 use unbraid_io::audio::{Span, read_audio};
 
+use super::counted;
 use super::pairs::{Pair, Pairing};
 use crate::args::{DownmixArg, MeasureArgs, MetricArg};
 use crate::failure::Failure;
@@ -280,8 +281,9 @@ impl Loader<'_> {
         }
         if channels != first.channels {
             return Err(Failure::Other(anyhow!(
-                "{path} has {channels} channels, but {other} has {}: pass --downmix mono, or use \
+                "{path} has {}, but {other} has {}: pass --downmix mono, or use \
                  stems with all channels",
+                counted(channels, "channel"),
                 first.channels
             )));
         }
