@@ -1,4 +1,8 @@
 //! `evaluate`: its numbers are the library's, its files museval's, and what cannot be scored is refused.
+#![expect(
+    clippy::unwrap_used,
+    reason = "helpers of tests may unwrap as tests may"
+)]
 
 mod common;
 
@@ -226,8 +230,8 @@ fn window_and_hop_are_seconds() {
     assert_eq!(number(&track["frames"]) as usize, expected.frames.len());
     let target = &track["targets"][1];
     assert_same(&target["scores"]["SDR"], expected.median()[1].sdr_db);
-    assert_eq!(number(&target["frames"][3]["time"]), 0.75);
-    assert_eq!(number(&target["frames"][3]["duration"]), 1.0);
+    assert_same(&target["frames"][3]["time"], 0.75);
+    assert_same(&target["frames"][3]["duration"], 1.0);
 }
 
 #[test]
@@ -275,8 +279,7 @@ fn the_table_shows_sources_mean_mixture_and_what_was_ignored() {
 }
 
 #[test]
-fn the_mean_of_the_mixture_s_improvement_is_that_of_a_perfect_guess() {
-    // The mixture itself as every estimate improves nothing.
+fn the_mixture_as_every_estimate_improves_nothing() {
     let dir = one_track();
     for name in ["drums.wav", "guitar.wav"] {
         fs::copy(
@@ -607,7 +610,7 @@ fn estimates_are_cut_or_padded_only_when_asked() {
             "{said}"
         );
         let report = run_json(dir.path(), &["ref", "est", "--pad"]);
-        assert_eq!(number(&report["tracks"][0]["len_samples"]), 20_000.0);
+        assert_eq!(report["tracks"][0]["len_samples"], 20_000);
     }
 }
 
@@ -631,122 +634,125 @@ fn refused(folder: &Path, args: &[&str], code: i32) -> String {
     said
 }
 
+type Spoil = fn(&Path);
+
+/// What is wrong, how it is made so, and words of the answer.
+const SPOILS: [(&str, Spoil, &[&str]); 13] = [
+    (
+        "another length",
+        |dir| {
+            write(
+                &dir.join("ref/guitar.wav"),
+                &stereo(1.0, 1)[0],
+                OutputFormat::Wav16,
+            );
+        },
+        &["ref/guitar.wav", "8000 samples", "20000", "--duration"],
+    ),
+    (
+        "another rate",
+        |dir| {
+            let samples = stereo(2.5, 1)[0].samples().to_owned();
+            let audio = Audio::new(samples, 11_025).unwrap();
+            write(&dir.join("est/drums.wav"), &audio, OutputFormat::Wav16);
+        },
+        &["est/drums.wav", "11025 Hz", "8000 Hz", "resample"],
+    ),
+    (
+        "a missing estimate",
+        |dir| fs::rename(dir.join("est/drums.wav"), dir.join("est/kit.wav")).unwrap(),
+        &["`drums`", "est", "`kit`", "--map drums=NAME"],
+    ),
+    (
+        "a silent reference",
+        |dir| {
+            let audio = Audio::new(Array2::zeros((2, 20_000)), RATE).unwrap();
+            write(&dir.join("ref/guitar.wav"), &audio, OutputFormat::Wav16);
+        },
+        &[
+            "reference ref/guitar.wav is silent",
+            "leave this source out",
+        ],
+    ),
+    (
+        "a silent estimate",
+        |dir| {
+            let audio = Audio::new(Array2::zeros((2, 20_000)), RATE).unwrap();
+            write(&dir.join("est/guitar.wav"), &audio, OutputFormat::Wav16);
+        },
+        &["estimate est/guitar.wav is silent", "leave this source out"],
+    ),
+    (
+        "a silent mixture",
+        |dir| {
+            let audio = Audio::new(Array2::zeros((2, 20_000)), RATE).unwrap();
+            write(&dir.join("ref/mixture.wav"), &audio, OutputFormat::Wav16);
+        },
+        &["ref/mixture.wav is silent"],
+    ),
+    (
+        "samples that are no numbers",
+        |dir| {
+            let path = dir.join("est/drums.wav");
+            let mut bytes = fs::read(&path).unwrap();
+            let at = bytes.len() - 400;
+            bytes[at..at + 4].copy_from_slice(&f32::NAN.to_le_bytes());
+            fs::write(path, bytes).unwrap();
+        },
+        &["est/drums.wav", "NaN", "hint: "],
+    ),
+    (
+        "a file that is no audio",
+        |dir| fs::write(dir.join("est/drums.wav"), "no audio at all".repeat(99)).unwrap(),
+        &["est/drums.wav", "not audio", "hint: "],
+    ),
+    (
+        "two files of one name",
+        |dir| {
+            let audio = &stereo(2.5, 1)[0];
+            write(&dir.join("est/drums.flac"), audio, OutputFormat::Flac);
+        },
+        &["est/drums.wav", "est/drums.flac", "take one of"],
+    ),
+    (
+        "no estimates at all",
+        |dir| {
+            fs::remove_file(dir.join("est/drums.wav")).unwrap();
+            fs::remove_file(dir.join("est/guitar.wav")).unwrap();
+        },
+        &["no stem", "est"],
+    ),
+    (
+        "no folder",
+        |dir| fs::remove_dir_all(dir.join("est")).unwrap(),
+        &["cannot read", "est"],
+    ),
+    (
+        "MUSDB18 in its compressed form",
+        |dir| {
+            fs::remove_dir_all(dir.join("ref")).unwrap();
+            fs::create_dir_all(dir.join("ref/test")).unwrap();
+            fs::write(dir.join("ref/test/A - One.stem.mp4"), "x").unwrap();
+        },
+        &["ref", ".stem.mp4", "MUSDB18-HQ"],
+    ),
+    (
+        "stems in folders below",
+        |dir| {
+            fs::create_dir(dir.join("lower")).unwrap();
+            fs::rename(dir.join("ref"), dir.join("lower/song")).unwrap();
+            fs::rename(dir.join("lower"), dir.join("ref")).unwrap();
+        },
+        &[
+            "no estimates in est for any of 1 track ",
+            "folders that hold the stems",
+        ],
+    ),
+];
+
 #[test]
 fn stems_that_cannot_be_scored_are_refused_with_file_and_remedy() {
-    type Spoil = fn(&Path);
-    let spoils: [(&str, Spoil, &[&str]); 13] = [
-        (
-            "another length",
-            |dir| {
-                write(
-                    &dir.join("ref/guitar.wav"),
-                    &stereo(1.0, 1)[0],
-                    OutputFormat::Wav16,
-                )
-            },
-            &["ref/guitar.wav", "8000 samples", "20000", "--duration"],
-        ),
-        (
-            "another rate",
-            |dir| {
-                let samples = stereo(2.5, 1)[0].samples().to_owned();
-                let audio = Audio::new(samples, 11_025).unwrap();
-                write(&dir.join("est/drums.wav"), &audio, OutputFormat::Wav16);
-            },
-            &["est/drums.wav", "11025 Hz", "8000 Hz", "resample"],
-        ),
-        (
-            "a missing estimate",
-            |dir| fs::rename(dir.join("est/drums.wav"), dir.join("est/kit.wav")).unwrap(),
-            &["`drums`", "est", "`kit`", "--map drums=NAME"],
-        ),
-        (
-            "a silent reference",
-            |dir| {
-                let audio = Audio::new(Array2::zeros((2, 20_000)), RATE).unwrap();
-                write(&dir.join("ref/guitar.wav"), &audio, OutputFormat::Wav16);
-            },
-            &[
-                "reference ref/guitar.wav is silent",
-                "leave this source out",
-            ],
-        ),
-        (
-            "a silent estimate",
-            |dir| {
-                let audio = Audio::new(Array2::zeros((2, 20_000)), RATE).unwrap();
-                write(&dir.join("est/guitar.wav"), &audio, OutputFormat::Wav16);
-            },
-            &["estimate est/guitar.wav is silent", "leave this source out"],
-        ),
-        (
-            "a silent mixture",
-            |dir| {
-                let audio = Audio::new(Array2::zeros((2, 20_000)), RATE).unwrap();
-                write(&dir.join("ref/mixture.wav"), &audio, OutputFormat::Wav16);
-            },
-            &["ref/mixture.wav is silent"],
-        ),
-        (
-            "samples that are no numbers",
-            |dir| {
-                let path = dir.join("est/drums.wav");
-                let mut bytes = fs::read(&path).unwrap();
-                let at = bytes.len() - 400;
-                bytes[at..at + 4].copy_from_slice(&f32::NAN.to_le_bytes());
-                fs::write(path, bytes).unwrap();
-            },
-            &["est/drums.wav", "NaN", "hint: "],
-        ),
-        (
-            "a file that is no audio",
-            |dir| fs::write(dir.join("est/drums.wav"), "no audio at all".repeat(99)).unwrap(),
-            &["est/drums.wav", "not audio", "hint: "],
-        ),
-        (
-            "two files of one name",
-            |dir| {
-                let audio = &stereo(2.5, 1)[0];
-                write(&dir.join("est/drums.flac"), audio, OutputFormat::Flac);
-            },
-            &["est/drums.wav", "est/drums.flac", "take one of"],
-        ),
-        (
-            "no estimates at all",
-            |dir| {
-                fs::remove_file(dir.join("est/drums.wav")).unwrap();
-                fs::remove_file(dir.join("est/guitar.wav")).unwrap();
-            },
-            &["no stem", "est"],
-        ),
-        (
-            "no folder",
-            |dir| fs::remove_dir_all(dir.join("est")).unwrap(),
-            &["cannot read", "est"],
-        ),
-        (
-            "MUSDB18 in its compressed form",
-            |dir| {
-                fs::remove_dir_all(dir.join("ref")).unwrap();
-                fs::create_dir_all(dir.join("ref/test")).unwrap();
-                fs::write(dir.join("ref/test/A - One.stem.mp4"), "x").unwrap();
-            },
-            &["ref", ".stem.mp4", "MUSDB18-HQ"],
-        ),
-        (
-            "stems in folders below",
-            |dir| {
-                fs::create_dir(dir.join("lower")).unwrap();
-                fs::rename(dir.join("ref"), dir.join("lower/song")).unwrap();
-                fs::rename(dir.join("lower"), dir.join("ref")).unwrap();
-            },
-            &[
-                "no estimates in est for any of 1 track ",
-                "folders that hold the stems",
-            ],
-        ),
-    ];
-    for (name, spoil, words) in spoils {
+    for (name, spoil, words) in SPOILS {
         let dir = one_track();
         spoil(dir.path());
         let said = refused(dir.path(), &["ref", "est"], 1);

@@ -2,6 +2,7 @@
 
 mod aggregate;
 mod export;
+mod load;
 mod pairs;
 mod score;
 mod table;
@@ -18,7 +19,7 @@ use crate::args::{DownmixArg, EvaluateArgs, MetricArg};
 use crate::cancel;
 use crate::failure::Failure;
 use pairs::{Folders, Map, Pairing};
-use score::{Scored, Settings};
+use score::{Settings, TrackMeasures};
 
 /// One track, and where its files are.
 struct Job {
@@ -46,7 +47,7 @@ struct Plan {
 /// One track that has been scored.
 struct Outcome {
     label: String,
-    scored: Scored,
+    scored: TrackMeasures,
 }
 
 pub(crate) fn run(args: &EvaluateArgs) -> Result<(), Failure> {
@@ -67,7 +68,7 @@ pub(crate) fn run(args: &EvaluateArgs) -> Result<(), Failure> {
     for job in &plan.jobs {
         let mut step = |what: &'static str| progress.step(&job.label, what);
         let scored = pairing(job, args, &maps)
-            .and_then(|pairing| score::score(pairing, &settings, &mut step));
+            .and_then(|pairing| score::score(&pairing, &settings, &mut step));
         match scored {
             Ok(scored) => {
                 if let Some(path) = output_path(args, job) {
@@ -327,7 +328,7 @@ fn print(
     if plan.is_dataset && !outcomes.is_empty() {
         println!("median over {}", counted(outcomes.len(), "track"));
         println!("{}", table::of_medians(&medians));
-        let total = |of: fn(&Scored) -> usize| -> usize {
+        let total = |of: fn(&TrackMeasures) -> usize| -> usize {
             outcomes.iter().map(|outcome| of(&outcome.scored)).sum()
         };
         println!(

@@ -6,7 +6,7 @@ use unbraid::evaluate::Ratios;
 use unbraid_io::metrics::{Frame, FrameMetrics, Target, TrackScores};
 
 use super::Outcome;
-use super::score::{FrameRatios, Measures, Scored, Settings, SourceScores};
+use super::score::{FrameRatios, Measures, Settings, SourceScores, TrackMeasures};
 use super::table::Median;
 use crate::args::{DownmixArg, MetricArg};
 
@@ -193,7 +193,7 @@ fn frame_metrics(ratios: Option<&Ratios>) -> FrameMetrics {
 }
 
 /// A track's scores as museval keeps them.
-pub(super) fn museval(scored: &Scored) -> TrackScores {
+pub(super) fn museval(scored: &TrackMeasures) -> TrackScores {
     let target = |source: &SourceScores| Target {
         name: source.name.clone(),
         frames: source

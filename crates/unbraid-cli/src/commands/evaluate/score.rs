@@ -1,20 +1,18 @@
 //! The files of one track come in; the scores of its sources go out.
 
 use std::collections::BTreeMap;
-use std::ops::AddAssign;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::anyhow;
-use ndarray::{Array2, ArrayView2, Axis, Slice, concatenate, s};
-use unbraid::Audio;
+use ndarray::{ArrayView2, s};
 use unbraid::evaluate::{
     BssEvalConfig, FrameConfig, FrameScores, FramewiseScores, Matching, Ratios, Sample,
     ScaleInvariantRatios, bss_eval_images, bss_eval_images_framewise, bss_eval_sources,
     bss_eval_sources_framewise, si_sdr, v4,
 };
-use unbraid_io::audio::{Span, read_audio};
+use unbraid_io::audio::Span;
 
-use super::counted;
+use super::load::{Held, Loader};
 use super::pairs::{Pair, Pairing};
 use crate::args::{DownmixArg, MeasureArgs, MetricArg};
 use crate::failure::Failure;
@@ -166,7 +164,7 @@ pub(super) struct FrameRatios {
 
 /// One track's scores.
 #[derive(Debug, Clone)]
-pub(super) struct Scored {
+pub(super) struct TrackMeasures {
     pub(super) sources: Vec<SourceScores>,
     pub(super) mixture: Option<PathBuf>,
     pub(super) sample_rate: u32,
@@ -179,152 +177,23 @@ pub(super) struct Scored {
 
 /// Score one track; `step` hears what is being done, and may end it.
 pub(super) fn score(
-    pairing: Pairing,
+    pairing: &Pairing,
     settings: &Settings,
     step: &mut dyn FnMut(&'static str) -> Result<(), Failure>,
-) -> Result<Scored, Failure> {
+) -> Result<TrackMeasures, Failure> {
     match settings.downmix {
         DownmixArg::Mono => score_as::<f64>(pairing, settings, step),
         DownmixArg::None => score_as::<f32>(pairing, settings, step),
     }
 }
 
-/// How samples are held: `f32` keeps the file's channels, `f64` holds their mean without rounding.
-trait Held: Sample + AddAssign {
-    fn of(audio: Audio) -> Array2<Self>;
-    fn zero() -> Self;
-    fn divided_by(self, count: f64) -> Self;
-}
-
-impl Held for f32 {
-    fn of(audio: Audio) -> Array2<Self> {
-        audio.into_samples()
-    }
-
-    fn zero() -> Self {
-        0.0
-    }
-
-    fn divided_by(self, count: f64) -> Self {
-        (f64::from(self) / count) as Self
-    }
-}
-
-impl Held for f64 {
-    fn of(audio: Audio) -> Array2<Self> {
-        let samples = audio.samples();
-        let mut mean = Array2::zeros((1, samples.ncols()));
-        for channel in samples.rows() {
-            mean.row_mut(0)
-                .zip_mut_with(&channel, |sum, &sample| *sum += Self::from(sample));
-        }
-        let channels = samples.nrows() as Self;
-        mean.mapv_into(|sum| sum / channels)
-    }
-
-    fn zero() -> Self {
-        0.0
-    }
-
-    fn divided_by(self, count: f64) -> Self {
-        self / count
-    }
-}
-
-/// Reads files that all have to fit the first one.
-struct Loader<'a> {
-    settings: &'a Settings,
-    first: Option<First>,
-}
-
-struct First {
-    path: PathBuf,
-    sample_rate: u32,
-    channels: usize,
-    len_samples: usize,
-}
-
-impl Loader<'_> {
-    /// The sum of some files.
-    fn sum<T: Held>(&mut self, paths: &[PathBuf], may_pad: bool) -> Result<Array2<T>, Failure> {
-        let mut sum: Option<Array2<T>> = None;
-        for path in paths {
-            let samples = self.one(path, may_pad)?;
-            match &mut sum {
-                None => sum = Some(samples),
-                Some(sum) => sum.zip_mut_with(&samples, |sum, &sample| *sum += sample),
-            }
-        }
-        sum.ok_or_else(|| Failure::usage("a source without files"))
-    }
-
-    fn one<T: Held>(&mut self, path: &Path, may_pad: bool) -> Result<Array2<T>, Failure> {
-        let audio = read_audio(path, self.settings.span)?.audio;
-        let sample_rate = audio.sample_rate();
-        let samples = T::of(audio);
-        let (channels, len_samples) = samples.dim();
-        let Some(first) = &self.first else {
-            self.first = Some(First {
-                path: path.to_owned(),
-                sample_rate,
-                channels,
-                len_samples,
-            });
-            return Ok(samples);
-        };
-        let (path, other) = (path.display(), first.path.display());
-        if sample_rate != first.sample_rate {
-            return Err(Failure::Other(anyhow!(
-                "{path} has {sample_rate} Hz, but {other} has {} Hz: resample one of them",
-                first.sample_rate
-            )));
-        }
-        if channels != first.channels {
-            return Err(Failure::Other(anyhow!(
-                "{path} has {}, but {other} has {}: pass --downmix mono, or use \
-                 stems with all channels",
-                counted(channels, "channel"),
-                first.channels
-            )));
-        }
-        if len_samples == first.len_samples {
-            return Ok(samples);
-        }
-        if may_pad && self.settings.pad {
-            return Ok(fitted(samples, first.len_samples));
-        }
-        let remedy = if may_pad {
-            "pass --pad to cut or pad estimates as museval does, or --duration for a part that both have"
-        } else {
-            "cut them to one length, or pass --duration for a part that all have"
-        };
-        Err(Failure::Other(anyhow!(
-            "{path} has {len_samples} samples, but {other} has {}: {remedy}",
-            first.len_samples
-        )))
-    }
-}
-
-/// Cut or pad with silence at the end.
-fn fitted<T: Held>(samples: Array2<T>, len: usize) -> Array2<T> {
-    let (channels, given) = samples.dim();
-    if given >= len {
-        return samples.slice_axis(Axis(1), Slice::from(..len)).to_owned();
-    }
-    let silence = Array2::from_elem((channels, len - given), T::zero());
-    concatenate(Axis(1), &[samples.view(), silence.view()]).expect("channels are the same")
-}
-
 fn score_as<T: Held>(
-    pairing: Pairing,
+    pairing: &Pairing,
     settings: &Settings,
     step: &mut dyn FnMut(&'static str) -> Result<(), Failure>,
-) -> Result<Scored, Failure> {
+) -> Result<TrackMeasures, Failure> {
     step("reading")?;
-    let mut loader = Loader {
-        settings,
-        first: None,
-    };
+    let mut loader = Loader::new(settings);
     let pairs = &pairing.pairs;
     let load = |loader: &mut Loader<'_>, of: fn(&Pair) -> &[PathBuf], may_pad| {
         let arrays = pairs.iter().map(|pair| loader.sum::<T>(of(pair), may_pad));
@@ -332,17 +201,17 @@ fn score_as<T: Held>(
     };
     let references = load(&mut loader, |pair| &pair.references, false)?;
     let estimates = load(&mut loader, |pair| &pair.estimates, true)?;
-    let mixture = match pairing.mixture.filter(|_| settings.baseline) {
+    let mixture = match pairing.mixture.as_ref().filter(|_| settings.baseline) {
         Some(path) => {
-            let mut samples = loader.one::<T>(&path, true)?;
+            let mut samples = loader.one::<T>(path, true)?;
             // Scales do not matter to most measures. To those of images they do, and the mixture is no
             // estimate of a source unless it is about as loud.
             samples.mapv_inplace(|sample| sample.divided_by(pairs.len() as f64));
-            Some((path, samples))
+            Some((path.clone(), samples))
         }
         None => None,
     };
-    let sample_rate = loader.first.as_ref().map_or(1, |first| first.sample_rate);
+    let sample_rate = loader.sample_rate().unwrap_or(1);
     let references: Vec<_> = references.iter().map(|samples| samples.view()).collect();
     let estimates: Vec<_> = estimates.iter().map(|samples| samples.view()).collect();
 
@@ -376,7 +245,7 @@ fn score_as<T: Held>(
         None => None,
     };
 
-    let mut notes = pairing.notes;
+    let mut notes = pairing.notes.clone();
     if pairs.len() == 1 {
         notes.push("with one source there is no interference, so SIR is infinite".to_owned());
     }
@@ -403,7 +272,7 @@ fn score_as<T: Held>(
                 .collect(),
         })
         .collect();
-    Ok(Scored {
+    Ok(TrackMeasures {
         sources,
         mixture: mixture.map(|(path, _)| path),
         sample_rate,
@@ -437,35 +306,28 @@ fn measure<T: Sample>(
         },
         ..BssEvalConfig::default()
     };
-    let (ratios, frames) = match settings.frames(sample_rate) {
-        Some(frames) => {
-            let scores = match settings.metric {
-                MetricArg::V3 => {
-                    bss_eval_sources_framewise(references, estimates, &frames, &config)
-                }
-                MetricArg::V3Images => {
-                    bss_eval_images_framewise(references, estimates, &frames, &config)
-                }
-                MetricArg::V4 => v4::bss_eval(references, estimates, &frames, &config),
-            }?;
-            (scores.median(), scores)
-        }
-        None => {
-            let scores = match settings.metric {
-                MetricArg::V3 => bss_eval_sources(references, estimates, &config),
-                MetricArg::V3Images | MetricArg::V4 => {
-                    bss_eval_images(references, estimates, &config)
-                }
-            }?;
-            let whole = FrameScores {
-                start_samples: 0,
-                len_samples: references[0].ncols(),
-                permutation: scores.permutation,
-                sources: Some(scores.sources.clone()),
-            };
-            let frames = vec![whole];
-            (scores.sources, FramewiseScores { frames })
-        }
+    let (ratios, frames) = if let Some(frames) = settings.frames(sample_rate) {
+        let scores = match settings.metric {
+            MetricArg::V3 => bss_eval_sources_framewise(references, estimates, &frames, &config),
+            MetricArg::V3Images => {
+                bss_eval_images_framewise(references, estimates, &frames, &config)
+            }
+            MetricArg::V4 => v4::bss_eval(references, estimates, &frames, &config),
+        }?;
+        (scores.median(), scores)
+    } else {
+        let scores = match settings.metric {
+            MetricArg::V3 => bss_eval_sources(references, estimates, &config),
+            MetricArg::V3Images | MetricArg::V4 => bss_eval_images(references, estimates, &config),
+        }?;
+        let whole = FrameScores {
+            start_samples: 0,
+            len_samples: references[0].ncols(),
+            permutation: scores.permutation,
+            sources: Some(scores.sources.clone()),
+        };
+        let frames = vec![whole];
+        (scores.sources, FramewiseScores { frames })
     };
     let order = usual_order(&frames).unwrap_or_else(|| (0..references.len()).collect());
     let ordered: Vec<_> = order

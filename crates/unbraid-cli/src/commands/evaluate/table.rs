@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use unbraid::evaluate::median;
 
 use super::Outcome;
-use super::score::{Measures, Scored};
+use super::score::{Measures, TrackMeasures};
 
 /// A value that is not there.
 const NOTHING: &str = "-";
@@ -64,7 +64,7 @@ fn mean(rows: &[(String, Vec<Option<f64>>)]) -> Vec<Option<f64>> {
 }
 
 /// The names of the measures that are shown, and of the improvements.
-fn columns(scored: &Scored, with_improvement: bool) -> Vec<String> {
+fn columns(scored: &TrackMeasures, with_improvement: bool) -> Vec<String> {
     let Some(first) = scored.sources.first() else {
         return Vec::new();
     };
@@ -77,7 +77,7 @@ fn columns(scored: &Scored, with_improvement: bool) -> Vec<String> {
 }
 
 /// One row per source.
-fn rows(scored: &Scored, with_improvement: bool) -> Vec<(String, Vec<Option<f64>>)> {
+fn rows(scored: &TrackMeasures, with_improvement: bool) -> Vec<(String, Vec<Option<f64>>)> {
     scored
         .sources
         .iter()
@@ -96,7 +96,7 @@ fn rows(scored: &Scored, with_improvement: bool) -> Vec<(String, Vec<Option<f64>
 }
 
 /// One track: its sources and their mean, and the mixture's scores below.
-pub(super) fn of_track(scored: &Scored) -> String {
+pub(super) fn of_track(scored: &TrackMeasures) -> String {
     let with_improvement = scored.mixture.is_some();
     let mut all = rows(scored, with_improvement);
     if all.len() > 1 {
