@@ -39,6 +39,8 @@ pub(crate) enum Command {
     Factorize(FactorizeArgs),
     /// Group the components of a factorisation into sources, without fitting again
     Group(GroupArgs),
+    /// Score stems against the true ones: SDR, SIR, SAR, ISR, SI-SDR
+    Evaluate(EvaluateArgs),
     /// Say what a recording or a project is, and what separating it would cost
     Info(InfoArgs),
     /// Print the completions of a shell
@@ -139,6 +141,89 @@ pub(crate) struct GroupArgs {
 
     #[command(flatten)]
     pub(crate) common: CommonArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct EvaluateArgs {
+    /// The true sources: a folder of stems, one file, or the root of MUSDB18-HQ or DSD100
+    #[arg(value_name = "REFERENCES", required_unless_present = "aggregate")]
+    pub(crate) references: Option<PathBuf>,
+
+    /// What a separator made of the mixture: the same names in a folder, one file, or a folder of tracks
+    #[arg(value_name = "ESTIMATES", required_unless_present = "aggregate")]
+    pub(crate) estimates: Option<PathBuf>,
+
+    /// Score an estimate against a reference of another name, such as `drums=drums_rest`; `+` adds
+    /// files up, such as `drums+bass+other=accompaniment`. Can be repeated
+    #[arg(long, value_name = "REFERENCE=ESTIMATE")]
+    pub(crate) map: Vec<String>,
+
+    /// The mixture, to compare with [default: the file called mixture or mix, if there is one]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) mixture: Option<PathBuf>,
+
+    /// Do not score the mixture: half the time, and no improvement over it
+    #[arg(long, conflicts_with = "mixture")]
+    pub(crate) no_baseline: bool,
+
+    /// Sum up files of scores as museval or -o write them, instead of scoring audio
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["references", "map", "mixture", "no_baseline",
+        "framewise", "window", "hop", "permute", "downmix", "pad", "museval", "output"])]
+    pub(crate) aggregate: Option<PathBuf>,
+
+    /// Print one line of CSV per source on standard output
+    #[arg(long, conflicts_with_all = ["json", "museval"])]
+    pub(crate) csv: bool,
+
+    /// Print museval's JSON on standard output, with bare `NaN` where a frame has no score
+    #[arg(long, conflicts_with = "json")]
+    pub(crate) museval: bool,
+
+    /// Write museval's JSON, one file per track: <DIR>/<subset>/<track>.json
+    #[arg(short, long, value_name = "DIR")]
+    pub(crate) output: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub(crate) measure: MeasureArgs,
+
+    #[command(flatten)]
+    pub(crate) common: CommonArgs,
+}
+
+/// What is measured, and how.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Measure")]
+pub(crate) struct MeasureArgs {
+    /// v3: BSS Eval 3, sources; forgives filtering. v3-images: BSS Eval 3, images; forgives nothing.
+    /// v4: BSS Eval 4, images, frame by frame, as museval. SI-SDR comes with each
+    #[arg(long, value_enum, default_value_t = MetricArg::V3)]
+    pub(crate) metric: MetricArg,
+
+    /// Score frame by frame and print the medians; v4 always does
+    #[arg(long)]
+    pub(crate) framewise: bool,
+
+    /// Length of a frame in seconds; implies --framewise [default: 1 for v4, 30 for v3 and v3-images]
+    #[arg(long, value_name = "SECONDS")]
+    pub(crate) window: Option<f64>,
+
+    /// From the beginning of a frame to that of the next, in seconds; implies --framewise [default:
+    /// the window for v4, half of it for v3 and v3-images]
+    #[arg(long, value_name = "SECONDS")]
+    pub(crate) hop: Option<f64>,
+
+    /// Let the best mean SIR decide which estimate belongs to which reference, not the names
+    #[arg(long)]
+    pub(crate) permute: bool,
+
+    /// mono: score the mean of the channels. none: score all channels [default: mono for v3, none for
+    /// v3-images and v4]
+    #[arg(long, value_enum)]
+    pub(crate) downmix: Option<DownmixArg>,
+
+    /// Cut estimates to the length of the references, or pad them with silence, as museval does
+    #[arg(long)]
+    pub(crate) pad: bool,
 }
 
 #[derive(Debug, Args)]
@@ -313,6 +398,19 @@ pub(crate) enum RenderArg {
     Ratio,
     Binary,
     Model,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum MetricArg {
+    V3,
+    V3Images,
+    V4,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum DownmixArg {
+    Mono,
+    None,
 }
 
 fn parse_beta(text: &str) -> Result<f64, String> {

@@ -132,6 +132,14 @@ pub enum Error {
         /// What is wrong.
         reason: String,
     },
+    /// A file of scores is damaged, or holds something else.
+    #[error("not usable scores ({reason}): {}", path.display())]
+    Scores {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        reason: String,
+    },
     /// The project was written by a later version.
     #[error("written in project format {found}, but this program knows up to {known}: {}", path.display())]
     Version {
@@ -172,6 +180,9 @@ impl Error {
             Self::Read { .. } => Some("check the name, and that you may read the file"),
             Self::Write { .. } => {
                 Some("check the free space, and that you may write there; or choose another -o")
+            }
+            Self::Scores { .. } => {
+                Some("museval's JSON files are read, such as `unbraid evaluate -o` writes them")
             }
         }
     }

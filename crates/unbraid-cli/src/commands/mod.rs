@@ -1,6 +1,7 @@
 //! One file per command.
 
 pub(crate) mod completions;
+pub(crate) mod evaluate;
 pub(crate) mod factorize;
 pub(crate) mod group;
 pub(crate) mod info;
