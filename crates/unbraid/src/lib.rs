@@ -39,3 +39,8 @@ pub use separate::{SeparateConfig, Separation, separate};
 pub use spectrogram::Spectrogram;
 pub use stft::{Stft, StftConfig};
 pub use window::Window;
+
+/// The README's code runs.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+struct Readme;
