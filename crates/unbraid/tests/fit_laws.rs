@@ -191,66 +191,16 @@ fn the_exact_objective_is_that_of_the_naive_loops_at_every_iteration() {
 }
 
 #[test]
-fn a_joint_step_is_that_of_expectation_maximization() {
-    // The EM algorithm of probabilistic latent semantic analysis, in f64: the first step of a fit with
-    // β = 1, which has nothing behind it to look ahead from.
-    let (bins, frames, components) = (37, 101, 3);
-    for channels in [1, 2] {
-        let spectrogram = noisy_spectrogram(channels, bins, frames, 11);
-        let start = LowRank::free(&spectrogram, components, Start::Random, 4).unwrap();
-        let start = start.with_pan(Update::Learn);
-        let gains = positive((components, channels), 5);
-        let start = start.with_pan_gains(gains.view()).unwrap();
-        let fitted = fit(start.clone(), &spectrogram, &config(1.0, 1), &mut ()).unwrap();
-
-        let x = Factors {
-            w: start.templates().mapv(f64::from),
-            h: start.activations().mapv(f64::from),
-            g: start.pan_gains().mapv(f64::from),
-        };
-        let problem = Problem::new(spectrogram.view().mapv(f64::from), 1.0);
-        let mut w = Array2::<f64>::zeros(x.w.raw_dim());
-        let mut h = Array2::<f64>::zeros(x.h.raw_dim());
-        let mut g = Array2::<f64>::zeros(x.g.raw_dim());
-        let mut total = vec![0.0; components];
-        for ((c, f, t), &v) in problem.v.indexed_iter() {
-            let part = |k: usize| x.g[[k, c]] * x.w[[f, k]] * x.h[[k, t]];
-            let model = problem.floor + (0..components).map(part).sum::<f64>();
-            for (k, total) in total.iter_mut().enumerate() {
-                let share = v * part(k) / model;
-                w[[f, k]] += share;
-                h[[k, t]] += share;
-                g[[k, c]] += share;
-                *total += share;
-            }
-        }
-        for (k, total) in total.into_iter().enumerate() {
-            w.column_mut(k).mapv_inplace(|w| w / total);
-            g.row_mut(k).mapv_inplace(|g| g / total);
-        }
-        let expected = [
-            problem.divergence(&x),
-            problem.divergence(&Factors { w, h, g }),
-        ];
-        for (found, expected) in fitted.objective.iter().zip(expected) {
-            assert!(
-                (found - expected).abs() <= AGAINST_REFERENCE * expected,
-                "{channels} channels: {found} instead of {expected}"
-            );
-        }
-    }
-}
-
-#[test]
 fn looking_ahead_comes_as_low_in_less_than_half_the_iterations() {
-    let spectrogram = noisy_spectrogram(1, 65, 150, 3);
+    // A product of as many components, so that both come down to the same minimum.
+    let spectrogram = product_spectrogram(65, 150, 6, 3);
     for beta in [0.0, 1.0, 2.0] {
         for seed in 0..3 {
             let start = LowRank::free(&spectrogram, 6, Start::Random, seed).unwrap();
             let goal = fit(start.clone(), &spectrogram, &exact(beta, 200), &mut ()).unwrap();
             let fast = fit(start, &spectrogram, &config(beta, 90), &mut ()).unwrap();
             let (goal, fast) = (goal.final_objective(), fast.final_objective());
-            assert!(fast <= goal * 1.002, "β {beta}, seed {seed}: {fast} {goal}");
+            assert!(fast <= goal, "β {beta}, seed {seed}: {fast} {goal}");
         }
     }
 }

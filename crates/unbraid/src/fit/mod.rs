@@ -104,6 +104,11 @@ impl Fit {
 /// The objective may rise by this share through rounding in f32 without being worse.
 const ROUNDING: f64 = 1e-6;
 
+/// Iterations at the start in which factors step in turn even where they could step jointly. They decide
+/// which minimum the fit goes to: joint steps from random factors end now lower, now higher than exact
+/// ones; after a few in turn they end lower, at the cost of some iterations (`docs/theory.md`).
+const IN_TURN: usize = 10;
+
 /// Fit a model to a spectrogram by multiplicative updates.
 ///
 /// An exact iteration steps the activations, then the templates, then (where they are learnt) the
@@ -119,7 +124,7 @@ const ROUNDING: f64 = 1e-6;
 ///
 /// Unless [`FitConfig::exact`] asks for nothing else, two things make it several times faster, and the
 /// objective still never rises. For β = 1 without penalties and slow columns, all factors step at
-/// once, from one product: that majoriser exists. And every step starts from a point ahead, on
+/// once, from one product, after a few iterations in turn: that majoriser exists. And every step starts from a point ahead, on
 /// the way from the step before last to the last. Where the objective is higher there, the fit returns
 /// to the last step, and the iteration that found out leaves the objective as it was.
 ///
@@ -181,7 +186,7 @@ pub fn fit(
     } else {
         Scheme::fastest(config.beta, &model)
     };
-    let mut pass = Pass::new(spectrogram, config, scheme, &model);
+    let mut pass = Pass::new(spectrogram, config, &model);
     let mut momentum = (!config.exact).then(|| Momentum::new(&model));
     let mut ahead = false;
     let safeguarded = model
@@ -198,10 +203,15 @@ pub fn fit(
         // The objective of the state before the step comes out of the step for free; after the
         // last step it is all that is asked for.
         let last = done >= config.iterations;
+        let scheme = if done < IN_TURN {
+            Scheme::Alternating
+        } else {
+            scheme
+        };
         let mut value = if last {
             pass.objective(&model)
         } else {
-            pass.iterate(&mut model, damping)
+            pass.iterate(&mut model, scheme, damping)
         };
         let least = objective.last().copied();
         let worse = least.is_some_and(|least| value > least * (1.0 + ROUNDING));
@@ -225,7 +235,7 @@ pub fn fit(
             {
                 damping *= 0.5;
                 model = state.clone();
-                pass.iterate(&mut model, damping);
+                pass.iterate(&mut model, scheme, damping);
                 momentum = momentum.map(|_| Momentum::new(&model));
                 continue;
             }

@@ -69,7 +69,6 @@ impl Scheme {
 pub(super) struct Pass<'a> {
     data: Data<'a>,
     step: Step,
-    scheme: Scheme,
     learns_activations: bool,
     learns_templates: bool,
     learns_pan: bool,
@@ -109,12 +108,7 @@ struct Sums {
 }
 
 impl<'a> Pass<'a> {
-    pub(super) fn new(
-        spectrogram: &'a Spectrogram,
-        config: &FitConfig,
-        scheme: Scheme,
-        model: &LowRank,
-    ) -> Self {
+    pub(super) fn new(spectrogram: &'a Spectrogram, config: &FitConfig, model: &LowRank) -> Self {
         let floor = floor(spectrogram);
         let isa = if config.portable {
             Isa::Portable
@@ -154,7 +148,6 @@ impl<'a> Pass<'a> {
                 kernel,
             },
             step: Step::new(spectrogram, config.beta, model),
-            scheme,
             learns_activations,
             learns_templates,
             learns_pan,
@@ -190,9 +183,9 @@ impl<'a> Pass<'a> {
     /// Step every factor that is learnt; return the objective before the step.
     ///
     /// `damping` shortens the steps of the templates, for penalties without a majoriser.
-    pub(super) fn iterate(&mut self, model: &mut LowRank, damping: f32) -> f64 {
+    pub(super) fn iterate(&mut self, model: &mut LowRank, scheme: Scheme, damping: f32) -> f64 {
         let penalty = self.step.penalty(model);
-        let divergence = match self.scheme {
+        let divergence = match scheme {
             Scheme::Alternating => self.alternate(model, damping),
             Scheme::Joint => self.step_jointly(model),
         };
@@ -203,7 +196,7 @@ impl<'a> Pass<'a> {
     fn alternate(&mut self, model: &mut LowRank, damping: f32) -> f64 {
         self.hear(model);
         if self.learns_activations {
-            self.step_activations_and_sum(model);
+            self.step_activations_and_sum(model, Scheme::Alternating);
         } else {
             self.sum_for_templates(model);
         }
@@ -226,7 +219,7 @@ impl<'a> Pass<'a> {
     /// All factors from one product; see [`Scheme::Joint`].
     fn step_jointly(&mut self, model: &mut LowRank) -> f64 {
         self.hear(model);
-        self.step_activations_and_sum(model);
+        self.step_activations_and_sum(model, Scheme::Joint);
         let divergence = self.add_up();
         let sums = &self.runs[0].sums;
         let (pull, push) = heard_to_shared(sums, &model.pan_gains);
@@ -244,9 +237,9 @@ impl<'a> Pass<'a> {
 
     /// In one pass over the data: step the activations of each tile, and sum the gradient by the
     /// templates, with the activations as they are then or, jointly, as they were.
-    fn step_activations_and_sum(&mut self, model: &mut LowRank) {
+    fn step_activations_and_sum(&mut self, model: &mut LowRank, scheme: Scheme) {
         let components = model.components();
-        let (joint, templates) = (self.scheme == Scheme::Joint, self.learns_templates);
+        let (joint, templates) = (scheme == Scheme::Joint, self.learns_templates);
         let Self {
             data,
             heard,
@@ -482,6 +475,8 @@ fn heard_to_shared(sums: &Sums, pan_gains: &Array2<f32>) -> (Vec<f32>, Vec<f32>)
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::Start;
+    use crate::testsignals::{noisy_spectrogram, positive};
 
     #[test]
     fn runs_and_tiles_cover_every_frame_once_in_order() {
@@ -491,6 +486,59 @@ mod tests {
             let covered: Vec<usize> = runs.iter().cloned().flat_map(tiles).flatten().collect();
             assert_eq!(covered, (0..frames).collect::<Vec<_>>());
             assert!(runs.iter().all(|run| run.len() <= runs[0].len()));
+        }
+    }
+
+    #[test]
+    fn a_joint_step_is_that_of_expectation_maximization() {
+        // Probabilistic latent semantic analysis by loops in f64.
+        let (bins, frames, components) = (37, 101, 3);
+        for channels in [1, 2] {
+            let spectrogram = noisy_spectrogram(channels, bins, frames, 11);
+            let start = LowRank::free(&spectrogram, components, Start::Random, 4).unwrap();
+            let gains = positive((components, channels), 5);
+            let mut start = start.with_pan_gains(gains.view()).unwrap();
+            start.normalize();
+            assert_eq!(Scheme::fastest(1.0, &start), Scheme::Joint);
+            let mut stepped = start.clone();
+            let mut pass = Pass::new(&spectrogram, &FitConfig::default(), &start);
+            pass.iterate(&mut stepped, Scheme::Joint, 1.0);
+
+            let mut w = Array2::<f64>::zeros((bins, components));
+            let mut h = Array2::<f64>::zeros((components, frames));
+            let mut g = Array2::<f64>::zeros((components, channels));
+            let mut total = vec![0.0; components];
+            let at = |x: ndarray::ArrayView2<'_, f32>, i, j| f64::from(x[[i, j]]);
+            for ((c, f, t), &v) in spectrogram.view().indexed_iter() {
+                let part = |k| {
+                    at(start.pan_gains(), k, c)
+                        * at(start.templates(), f, k)
+                        * at(start.activations(), k, t)
+                };
+                let model = f64::from(floor(&spectrogram)) + (0..components).map(part).sum::<f64>();
+                for (k, total) in total.iter_mut().enumerate() {
+                    let share = f64::from(v) * part(k) / model;
+                    w[[f, k]] += share;
+                    h[[k, t]] += share / channels as f64;
+                    g[[k, c]] += share * channels as f64;
+                    *total += share;
+                }
+            }
+            for (k, total) in total.into_iter().enumerate() {
+                w.column_mut(k).mapv_inplace(|w| w / total);
+                g.row_mut(k).mapv_inplace(|g| g / total);
+            }
+            // Sums over some hundred f32 terms.
+            let near = |found: ndarray::ArrayView2<'_, f32>, expected: &Array2<f64>| {
+                for (index, &expected) in expected.indexed_iter() {
+                    let found = f64::from(found[index]);
+                    let ratio = found / expected;
+                    assert!((ratio - 1.0).abs() < 1e-4, "{index:?}: {found} {expected}");
+                }
+            };
+            near(stepped.templates(), &w);
+            near(stepped.activations(), &h);
+            near(stepped.pan_gains(), &g);
         }
     }
 }
