@@ -11,7 +11,7 @@ use ndarray::{Array2, Axis, Zip};
 use rayon::prelude::*;
 use unbraid_kernel::{Isa, Kernel, Objective, Scratch, Templates, Tile};
 
-use super::step::Step;
+use super::step::{Step, scales};
 use super::{FitConfig, floor};
 use crate::Spectrogram;
 use crate::divergence::KULLBACK_LEIBLER;
@@ -223,7 +223,7 @@ impl<'a> Pass<'a> {
         let divergence = self.add_up();
         let sums = &self.runs[0].sums;
         let (pull, push) = heard_to_shared(sums, &model.pan_gains);
-        let scales = self.step.scales(model);
+        let scales = scales(model);
         // The gains first: their gradient holds the templates as they were.
         if self.learns_pan {
             self.step.pan_gains(model, &sums.pull, &sums.push);
@@ -300,7 +300,9 @@ impl<'a> Pass<'a> {
             .runs
             .split_first_mut()
             .expect("there is at least one frame");
-        rest.iter().for_each(|run| total.sums.add(&run.sums));
+        for run in rest {
+            total.sums.add(&run.sums);
+        }
         total.sums.divergence
     }
 

@@ -176,21 +176,13 @@ impl Step {
         }
     }
 
-    /// The scale of every component's template and pan gains.
-    pub(super) fn scales(&self, model: &LowRank) -> Vec<[f64; 2]> {
-        let sum = |values: ndarray::ArrayView1<'_, f32>| values.iter().map(|&x| f64::from(x)).sum();
-        (0..model.components())
-            .map(|k| [sum(model.templates.row(k)), sum(model.pan_gains.column(k))])
-            .collect()
-    }
-
-    /// After a joint step: bring the factors that share a component's scale with another back to the scales they had, so
-    /// that only one has learnt it: the activations, or else the templates.
-    pub(super) fn keep_scales(&self, model: &mut LowRank, scales: &[[f64; 2]]) {
-        let now = self.scales(model);
+    /// After a joint step: every factor has learnt its component's scale, but only one may have it,
+    /// the activations, or else the templates. The others return to the scales they had.
+    pub(super) fn keep_scales(&self, model: &mut LowRank, before: &[[f64; 2]]) {
+        let now = scales(model);
         for (k, column) in self.columns.iter().enumerate() {
             let ratio = |which: usize| {
-                let ratio = scales[k][which] / now[k][which];
+                let ratio = before[k][which] / now[k][which];
                 if ratio.is_finite() { ratio as f32 } else { 1.0 }
             };
             let activations = column.activations != Update::Fixed;
@@ -309,6 +301,14 @@ fn stepped(factor: f32, up: f32, down: f32, power: Power) -> f32 {
             Power::Other(exponent) => ratio.powf(exponent),
         };
     if next < VANISHED { 0.0 } else { next }
+}
+
+/// The sums of every component's template and of its pan gains.
+pub(super) fn scales(model: &LowRank) -> Vec<[f64; 2]> {
+    let sum = |values: ndarray::ArrayView1<'_, f32>| values.iter().map(|&x| f64::from(x)).sum();
+    (0..model.components())
+        .map(|k| [sum(model.templates.row(k)), sum(model.pan_gains.column(k))])
+        .collect()
 }
 
 /// The values of component `k` in a plane (components × bins), or the one value of all its bins.
