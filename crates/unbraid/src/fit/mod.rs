@@ -241,13 +241,10 @@ pub fn fit(
             }
             good = before;
             // The last state of all is that of a step, which is known not to be worse.
-            if done + 1 < config.iterations
-                && let Some(momentum) = &mut momentum
-            {
-                ahead = momentum.extrapolate(&mut model);
-            } else {
-                ahead = false;
-            }
+            ahead = done + 1 < config.iterations
+                && momentum
+                    .as_mut()
+                    .is_some_and(|momentum| momentum.extrapolate(&mut model));
         }
         objective.push(value);
         let progress = Progress {
