@@ -263,6 +263,10 @@ pub(crate) struct ModelArgs {
     #[arg(long, value_name = "COUNT", default_value_t = 200)]
     pub(crate) iterations: usize,
 
+    /// Take plain multiplicative steps only: several times slower, and what the literature describes
+    #[arg(long)]
+    pub(crate) exact: bool,
+
     /// Stop when ten iterations improve the objective by less than this share
     #[arg(long, value_name = "SHARE", allow_negative_numbers = true)]
     pub(crate) tolerance: Option<f64>,
@@ -473,6 +477,7 @@ impl ModelArgs {
                     iterations: self.iterations,
                     tolerance: self.tolerance,
                     portable: self.portable,
+                    exact: self.exact,
                 },
             },
         }

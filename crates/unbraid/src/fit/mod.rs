@@ -1,5 +1,6 @@
 //! A model and a spectrogram come in; the fitted model and its trace go out.
 
+mod extrapolate;
 mod pass;
 mod step;
 
@@ -11,7 +12,8 @@ use crate::divergence::{FLOOR, KULLBACK_LEIBLER};
 use crate::model::LowRank;
 use crate::observe::{Observer, Progress, Stage};
 use crate::{Error, Spectrogram};
-use pass::Pass;
+use extrapolate::Momentum;
+use pass::{Pass, Scheme};
 
 /// Settings of the fit.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -25,6 +27,9 @@ pub struct FitConfig {
     pub tolerance: Option<f64>,
     /// Use plain instructions only, so that the same bytes come out on every machine.
     pub portable: bool,
+    /// Take plain multiplicative steps only, one factor after the other, without looking ahead:
+    /// slower, and what the literature describes.
+    pub exact: bool,
 }
 
 impl Default for FitConfig {
@@ -34,6 +39,7 @@ impl Default for FitConfig {
             iterations: 200,
             tolerance: None,
             portable: false,
+            exact: false,
         }
     }
 }
@@ -98,9 +104,14 @@ impl Fit {
 /// The objective may rise by this share through rounding in f32 without being worse.
 const ROUNDING: f64 = 1e-6;
 
+/// Iterations at the start in which factors step in turn even where they could step jointly. They decide
+/// which minimum the fit goes to: joint steps from random factors end now lower, now higher than exact
+/// ones; after a few in turn they end lower, at the cost of some iterations (`docs/theory.md`).
+const IN_TURN: usize = 10;
+
 /// Fit a model to a spectrogram by multiplicative updates.
 ///
-/// One iteration steps the activations, then the templates, then (where they are learnt) the
+/// An exact iteration steps the activations, then the templates, then (where they are learnt) the
 /// pan gains:
 ///
 /// ```text
@@ -110,6 +121,12 @@ const ROUNDING: f64 = 1e-6;
 /// Each is a majorise–minimise step, so the objective never rises; where penalties on templates make
 /// it a descent direction only, a step that raised the objective is taken back and shortened.
 /// The model includes a constant floor at −140 dB ([`FLOOR`]), so no division is by zero.
+///
+/// Unless [`FitConfig::exact`] asks for nothing else, two things make it several times faster, and the
+/// objective still never rises. For β = 1 without penalties and slow columns, all factors step at
+/// once, from one product, after a few iterations in turn: that majoriser exists. And every step starts from a point ahead, on
+/// the way from the step before last to the last. Where the objective is higher there, the fit returns
+/// to the last step, and the iteration that found out leaves the objective as it was.
 ///
 /// Frames are worked on in tiles and sums are added in a fixed order: the result has the same
 /// bits on any number of threads.
@@ -144,6 +161,9 @@ const ROUNDING: f64 = 1e-6;
 /// - D. D. Lee, H. S. Seung, *Algorithms for non-negative matrix factorization*, NIPS 2001.
 /// - C. Févotte, J. Idier, *Algorithms for nonnegative matrix factorization with the
 ///   β-divergence*, Neural Computation 2011.
+/// - L. T. K. Hien, V. Leplat, N. Gillis, *Block majorization minimization with extrapolation and
+///   application to β-NMF*, SIAM J. Math. Data Sci. 2025: extrapolated multiplicative updates. Here the
+///   extrapolation is multiplicative as well, and the objective is the safeguard.
 pub fn fit(
     mut model: LowRank,
     spectrogram: &Spectrogram,
@@ -161,12 +181,19 @@ pub fn fit(
         });
     }
     model.normalize();
-    let pass = Pass::new(spectrogram, config, &model);
+    let scheme = if config.exact {
+        Scheme::Alternating
+    } else {
+        Scheme::fastest(config.beta, &model)
+    };
+    let mut pass = Pass::new(spectrogram, config, &model);
+    let mut momentum = (!config.exact).then(|| Momentum::new(&model));
+    let mut ahead = false;
     let safeguarded = model
         .columns()
         .iter()
         .any(|column| column.penalties.on_templates());
-    let mut objective: Vec<f64> = Vec::with_capacity(config.iterations + 1);
+    let mut objective: Vec<f64> = Vec::with_capacity(config.iterations.min(10_000) + 1);
     // With a safeguard: the last state that was not worse, and the share of the full step.
     let mut good: Option<LowRank> = None;
     let mut damping = 1.0_f32;
@@ -176,27 +203,49 @@ pub fn fit(
         // The objective of the state before the step comes out of the step for free; after the
         // last step it is all that is asked for.
         let last = done >= config.iterations;
-        let value = if last {
+        let scheme = if done < IN_TURN {
+            Scheme::Alternating
+        } else {
+            scheme
+        };
+        let mut value = if last {
             pass.objective(&model)
         } else {
-            pass.iterate(&mut model, damping)
+            pass.iterate(&mut model, scheme, damping)
         };
-        if !value.is_finite() {
-            return Err(Error::Numerical {
-                stage: "fit",
-                iteration: done,
-            });
+        let least = objective.last().copied();
+        let worse = least.is_some_and(|least| value > least * (1.0 + ROUNDING));
+        if ahead && (worse || !value.is_finite()) {
+            // Even a look ahead that overflows is only a step back.
+            ahead = false;
+            value = least.unwrap_or(value);
+            if let Some(momentum) = &mut momentum {
+                momentum.fall_back(&mut model);
+            }
+        } else {
+            if !value.is_finite() {
+                return Err(Error::Numerical {
+                    stage: "fit",
+                    iteration: done,
+                });
+            }
+            if worse
+                && let Some(state) = &good
+                && damping > 1e-6
+            {
+                damping *= 0.5;
+                model = state.clone();
+                pass.iterate(&mut model, scheme, damping);
+                momentum = momentum.map(|_| Momentum::new(&model));
+                continue;
+            }
+            good = before;
+            // The last state of all is that of a step, which is known not to be worse.
+            ahead = done + 1 < config.iterations
+                && momentum
+                    .as_mut()
+                    .is_some_and(|momentum| momentum.extrapolate(&mut model));
         }
-        if let (Some(state), Some(&least)) = (&good, objective.last())
-            && value > least * (1.0 + ROUNDING)
-            && damping > 1e-6
-        {
-            damping *= 0.5;
-            model = state.clone();
-            pass.iterate(&mut model, damping);
-            continue;
-        }
-        good = before;
         objective.push(value);
         let progress = Progress {
             stage: Stage::Fit,
@@ -215,6 +264,9 @@ pub fn fit(
             && objective[done - 10] - value < tolerance * value
         {
             // `model` is one step further than `value` says: finish with that step's objective.
+            if ahead && let Some(momentum) = &mut momentum {
+                momentum.fall_back(&mut model);
+            }
             objective.push(pass.objective(&model));
             break Stop::Tolerance;
         }

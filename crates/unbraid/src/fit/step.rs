@@ -7,7 +7,7 @@ use ndarray::Axis;
 
 use crate::Spectrogram;
 use crate::divergence::step_exponent;
-use crate::model::{Column, LowRank, Penalties};
+use crate::model::{Column, LowRank, Penalties, Update};
 
 /// Factors below this are as good as silent; they become zero, because arithmetic on subnormal
 /// numbers is many times slower.
@@ -98,8 +98,18 @@ impl Step {
     }
 
     pub(super) fn for_activations(&self, model: &LowRank) -> ActivationsStep<'_> {
-        let loudness = (0..model.components())
-            .map(|k| loudness(model, k, &Norms::of(model.templates.row(k).iter())) as f32)
+        let loudness = self
+            .weights
+            .iter()
+            .enumerate()
+            .map(|(k, weights)| {
+                // Only penalties ask for it.
+                if weights.any {
+                    loudness(model, k, &Norms::of(model.templates.row(k).iter())) as f32
+                } else {
+                    0.0
+                }
+            })
             .collect();
         let before = self
             .weights
@@ -113,16 +123,21 @@ impl Step {
         }
     }
 
-    /// Step the templates; `pull` and `push` are (components × bins).
+    /// Step the templates; `pull` and `push` are (components × bins), or `push` has one value per
+    /// component for all its bins.
     pub(super) fn templates(&self, model: &mut LowRank, pull: &[f32], push: &[f32], damping: f32) {
-        let bins = model.bins();
+        let (components, bins) = (model.components(), model.bins());
         for (k, weights) in self.weights.iter().enumerate() {
             let Some(rate) = self.columns[k].templates.rate() else {
                 continue;
             };
             let h = ActivationNorms::of(model, k, weights);
             let gain = mean_gain(model, k);
-            let w = Norms::of(model.templates.row(k).iter());
+            let w = if weights.any {
+                Norms::of(model.templates.row(k).iter())
+            } else {
+                Norms::NONE
+            };
             // Penalties on activations, seen from the template, grow with its norm:
             // ‖w‖ ≤ (‖w‖² / ‖w̃‖ + ‖w̃‖) / 2, with equality at w̃, the template before the step.
             let quadratic = f64::from(weights.activations_l2) * h.squares
@@ -145,19 +160,47 @@ impl Step {
             let power = Power::new(exponent);
             let (push_all, pull_all) = (push_all as f32, pull_all as f32);
             let (push_each, pull_each) = (push_each as f32, pull_each as f32);
-            let range = k * bins..(k + 1) * bins;
             let mut row = model.templates.row_mut(k);
-            for ((w, pull), push) in row.iter_mut().zip(&pull[range.clone()]).zip(&push[range]) {
+            let step = |w: &mut f32, pull: f32, push: f32| {
                 let up = pull + pull_all + pull_each * *w;
                 let down = push + push_all + push_each * *w;
                 *w = stepped(*w, up, down, power);
+            };
+            let each = row.iter_mut().zip(plane_row(pull, k, components));
+            match plane_row(push, k, components) {
+                [push] => each.for_each(|(w, pull)| step(w, *pull, *push)),
+                push => each
+                    .zip(push)
+                    .for_each(|((w, pull), push)| step(w, *pull, *push)),
             }
         }
     }
 
-    /// Step the pan gains; `pull` and `push` are the (components × bins) planes of every channel.
+    /// After a joint step: every factor has learnt its component's scale, but only one may have it,
+    /// the activations, or else the templates. The others return to the scales they had.
+    pub(super) fn keep_scales(&self, model: &mut LowRank, before: &[[f64; 2]]) {
+        let now = scales(model);
+        for (k, column) in self.columns.iter().enumerate() {
+            let ratio = |which: usize| {
+                let ratio = before[k][which] / now[k][which];
+                if ratio.is_finite() { ratio as f32 } else { 1.0 }
+            };
+            let activations = column.activations != Update::Fixed;
+            let templates = column.templates != Update::Fixed;
+            if activations && templates {
+                let ratio = ratio(0);
+                model.templates.row_mut(k).mapv_inplace(|w| w * ratio);
+            }
+            if (activations || templates) && column.pan != Update::Fixed {
+                let ratio = ratio(1);
+                model.pan_gains.column_mut(k).mapv_inplace(|g| g * ratio);
+            }
+        }
+    }
+
+    /// Step the pan gains; `pull` and `push` are the planes of every channel, as for the templates.
     pub(super) fn pan_gains(&self, model: &mut LowRank, pull: &[Vec<f32>], push: &[Vec<f32>]) {
-        let bins = model.bins();
+        let (components, bins) = (model.components(), model.bins());
         let channels = model.channels() as f64;
         for (k, weights) in self.weights.iter().enumerate() {
             let Some(rate) = self.columns[k].pan.rate() else {
@@ -173,11 +216,14 @@ impl Step {
             let power = Power::new(weights.exponent * rate);
             let template = model.templates.row(k);
             let project = |plane: &[f32]| -> f64 {
-                plane[k * bins..(k + 1) * bins]
-                    .iter()
-                    .zip(template)
-                    .map(|(field, w)| f64::from(*field) * f64::from(*w))
-                    .sum()
+                match plane_row(plane, k, components) {
+                    [field] => f64::from(*field) * w.l1,
+                    row => row
+                        .iter()
+                        .zip(template)
+                        .map(|(field, w)| f64::from(*field) * f64::from(*w))
+                        .sum(),
+                }
             };
             for channel in 0..model.pan_gains.nrows() {
                 let up = project(&pull[channel]);
@@ -257,12 +303,31 @@ fn stepped(factor: f32, up: f32, down: f32, power: Power) -> f32 {
     if next < VANISHED { 0.0 } else { next }
 }
 
+/// The sums of every component's template and of its pan gains.
+pub(super) fn scales(model: &LowRank) -> Vec<[f64; 2]> {
+    let sum = |values: ndarray::ArrayView1<'_, f32>| values.iter().map(|&x| f64::from(x)).sum();
+    (0..model.components())
+        .map(|k| [sum(model.templates.row(k)), sum(model.pan_gains.column(k))])
+        .collect()
+}
+
+/// The values of component `k` in a plane (components × bins), or the one value of all its bins.
+fn plane_row(plane: &[f32], k: usize, components: usize) -> &[f32] {
+    let width = plane.len() / components;
+    &plane[k * width..(k + 1) * width]
+}
+
 struct Norms {
     l1: f64,
     squares: f64,
 }
 
 impl Norms {
+    const NONE: Self = Self {
+        l1: 0.0,
+        squares: 0.0,
+    };
+
     fn of<'v>(values: impl Iterator<Item = &'v f32>) -> Self {
         values.fold(
             Self {
