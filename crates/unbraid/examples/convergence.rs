@@ -129,7 +129,11 @@ fn row(settings: &Settings, song: &Song, seed: u64) -> Result<String, Failure> {
     });
     let share = |iterations: usize| fast.objective[iterations] / goal;
     // Iterations that found no lower point, and returned.
-    let idle = fast.objective.windows(2).filter(|w| w[0] == w[1]).count();
+    let idle = fast
+        .objective
+        .windows(2)
+        .filter(|w| w[0].to_bits() == w[1].to_bits())
+        .count();
     let sdr = |fitted: &Fit| -> Result<String, Failure> {
         if song.stems.is_empty() {
             return Ok(String::new());
@@ -169,8 +173,8 @@ fn mean_sdr_db(song: &Song, model: &LowRank) -> Result<f64, Failure> {
         })
         .collect();
     let mut sources = vec![Vec::new(); truths.len()];
-    for k in 0..model.components() {
-        let most = (0..truths.len()).max_by(|&a, &b| held[a][k].total_cmp(&held[b][k]));
+    let strongest = |k: usize| (0..truths.len()).max_by(|&a, &b| held[a][k].total_cmp(&held[b][k]));
+    for (k, most) in (0..model.components()).map(|k| (k, strongest(k))) {
         sources[most.ok_or("there are no stems")?].push(k);
     }
     let explanation = Explanation {

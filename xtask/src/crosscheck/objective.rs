@@ -96,6 +96,8 @@ pub(super) fn section(other: &Other) -> Result<Section> {
             let plain = naive(&Problem::without_floor(data.clone(), beta), factors.clone());
             let floored = naive(&Problem::new(data.clone(), beta), factors.clone());
             let config = FitConfig {
+                // The other program takes plain multiplicative steps.
+                exact: true,
                 beta,
                 iterations: ITERATIONS,
                 ..FitConfig::default()
@@ -251,6 +253,8 @@ mod tests {
             let problem = Problem::new(spectrogram.view().mapv(f64::from), beta);
             let loops = naive(&problem, Factors::from(&start));
             let config = FitConfig {
+                // The other program takes plain multiplicative steps.
+                exact: true,
                 beta,
                 iterations: ITERATIONS,
                 ..FitConfig::default()

@@ -47,6 +47,8 @@ pub(super) fn section(other: &Other) -> Result<Section> {
         let theirs: Answer = other.ask("starts", &question, &settings)?;
 
         let config = FitConfig {
+            // The other program takes plain multiplicative steps.
+            exact: true,
             beta: KULLBACK_LEIBLER,
             iterations: ITERATIONS,
             ..FitConfig::default()

@@ -123,7 +123,7 @@ fn recording(args: &InfoArgs) -> Result<(), Failure> {
 /// Time a few iterations on made-up frames: what a frame costs here, with these settings.
 fn secs_per_frame(args: &InfoArgs, stft: &Stft) -> Result<f64, Failure> {
     const FRAMES: usize = 768;
-    const ITERATIONS: usize = 4;
+    const ITERATIONS: usize = 24;
     /// What the rest of the chain costs beside 200 iterations of 16 components.
     const REST_ITERATIONS: f64 = 60.0;
     let components = args.factorize.components.clamp(1, FRAMES);
