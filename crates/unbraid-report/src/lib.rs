@@ -3,7 +3,7 @@
 //! - [`factorization_svg`] draws V ≈ W·H as the field does: the spectrogram, the templates beside
 //!   it, the activations and the model below it, on shared axes.
 //! - [`stems_svg`] draws a mixture and its stems, waveform and spectrogram, on one time axis.
-//! - [`png`] turns either into a bitmap.
+//! - [`png()`] turns either into a bitmap.
 //!
 //! The pictures need nothing from the machine they are drawn or looked at on: text is drawn as
 //! outlines of an embedded font (Noto Sans, SIL Open Font License 1.1, in `fonts/`),

@@ -2,7 +2,7 @@
 //!
 //! The spectrogram V of a recording is explained as a sum of non-negative spectra (templates)
 //! times activations over time, V ≈ WH; components are grouped into sources, masks share the recording out among
-//! them, and every source comes back as audio. [`separate`] is the whole chain and the file to
+//! them, and every source comes back as audio. [`mod@separate`] is the whole chain and the file to
 //! read first; every arrow of
 //!
 //! ```text
