@@ -263,7 +263,8 @@ pub(crate) struct ModelArgs {
     #[arg(long, value_name = "COUNT", default_value_t = 200)]
     pub(crate) iterations: usize,
 
-    /// Take plain multiplicative steps only: several times slower, and what the literature describes
+    /// Take plain multiplicative steps only, as the literature describes: the same objective then
+    /// needs several times the iterations
     #[arg(long)]
     pub(crate) exact: bool,
 
