@@ -8,8 +8,8 @@ use unbraid::factorize::Factorization;
 use unbraid::observe::{Observer, Progress, Stage};
 use unbraid::stems::StemsConfig;
 use unbraid::{Audio, Error};
-use unbraid_io::audio::{OutputFormat, StemSet};
-use unbraid_io::project::{Output, sha256_of_file};
+use unbraid_io::audio::{OutputFormat, StemSet, WrittenStems};
+use unbraid_io::project::Output;
 
 use crate::failure::Failure;
 use crate::progress::Line;
@@ -67,26 +67,21 @@ impl Rendering<'_> {
             .map(|file| folder.join(format!("{}.{}", file.name, self.format.extension())))
             .collect();
         let mut gain = 1.0;
-        let peak = self.attempt(&paths, files, gain, line)?;
-        if peak > 1.0 && StemSet::clips(self.format) {
+        let mut written = self.attempt(&paths, files, gain, line)?;
+        if written.peak > 1.0 && StemSet::clips(self.format) {
             // A hair less, so that rounding does not reach full scale again.
-            gain = (1.0 - 1e-6) / peak;
-            self.attempt(&paths, files, gain, line)?;
+            gain = (1.0 - 1e-6) / written.peak;
+            written = self.attempt(&paths, files, gain, line)?;
         }
         let outputs = paths
             .iter()
-            .map(|path| {
-                let name = path
-                    .strip_prefix(folder)
-                    .unwrap_or(path)
-                    .display()
-                    .to_string();
-                Ok(Output {
-                    path: name,
-                    sha256: sha256_of_file(path)?,
-                })
+            .zip(written.sha256)
+            .map(|(path, sha256)| {
+                let name = path.strip_prefix(folder).unwrap_or(path);
+                let path = name.display().to_string();
+                Output { path, sha256 }
             })
-            .collect::<Result<_, Failure>>()?;
+            .collect();
         Ok(Written { outputs, gain })
     }
 
@@ -96,7 +91,7 @@ impl Rendering<'_> {
         files: &[StemFile],
         gain: f64,
         line: &mut Line,
-    ) -> Result<f64, Failure> {
+    ) -> Result<WrittenStems, Failure> {
         let audio = self.audio;
         let (channels, len) = (audio.channels(), audio.len_samples());
         let mut set =

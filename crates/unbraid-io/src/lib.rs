@@ -12,6 +12,7 @@
 
 pub mod atomic;
 pub mod audio;
+mod digest;
 pub mod error;
 pub mod metrics;
 pub mod project;

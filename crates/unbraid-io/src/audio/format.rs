@@ -77,7 +77,7 @@ impl FromStr for OutputFormat {
     }
 }
 
-/// The bytes of one stem before compression: for estimates, and for the 4 GiB that WAV can hold.
+/// The bytes of one stem before compression: for estimates, and for the limits of headers.
 #[must_use]
 pub fn file_len_bytes(format: OutputFormat, channels: usize, len_samples: usize) -> u64 {
     format

@@ -10,7 +10,7 @@ mod write;
 
 pub use format::{OutputFormat, file_len_bytes};
 pub use read::{Probe, Recording, Span, probe, read_audio, read_bytes};
-pub use write::{AudioWriter, StemSet};
+pub use write::{AudioWriter, StemSet, WrittenStems};
 
 use serde::{Deserialize, Serialize};
 

@@ -1,4 +1,4 @@
-//! The bytes of a WAV file come in; samples go out.
+//! The bytes of a WAV file come in; samples go out, and back.
 //!
 //! Read by hand rather than by a library because people's files break the format's rules in ways
 //! that need a decision: lengths that were never filled in by a writer to a pipe, more channels than
@@ -6,6 +6,7 @@
 
 mod header;
 mod sample;
+pub(super) mod write;
 
 use std::io::Read;
 use std::path::Path;

@@ -2,27 +2,29 @@
 
 use std::fs::File;
 use std::io::{BufWriter, Write};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use flac_codec::encode::{FlacSampleWriter, Options};
-use hound::{SampleFormat, WavSpec, WavWriter};
-use ndarray::{ArrayView2, ArrayView3, Axis};
+use ndarray::{ArrayView1, ArrayView2, ArrayView3, Axis, s};
+use rayon::prelude::*;
 
 use super::flush::Flushable;
 use super::format::{OutputFormat, file_len_bytes};
 use super::read::MOST_CHANNELS;
+use super::wav::write::WavFile;
 use crate::Error;
+use crate::digest::sha256_of_file;
 use crate::error::writing;
 
 /// One audio file that is being written.
 pub struct AudioWriter {
     path: PathBuf,
     sink: Sink,
-    interleaved: Vec<i32>,
 }
 
 enum Sink {
-    Wav(WavWriter<BufWriter<File>>),
+    Wav(WavFile),
     /// The second handle is for what the encoder leaves in the buffer.
     Flac(
         Box<FlacSampleWriter<Flushable<BufWriter<File>>>>,
@@ -53,11 +55,7 @@ impl AudioWriter {
         if sample_rate == 0 {
             return Err(refuse("rates from 1 Hz", "0 Hz".to_owned()));
         }
-        let file = || {
-            File::create(path)
-                .map(BufWriter::new)
-                .map_err(writing(path))
-        };
+        let file = || File::create(path).map_err(writing(path));
         let sink = match format {
             OutputFormat::Flac => {
                 /// The highest that the header of a frame can give; the stream's could give
@@ -72,7 +70,7 @@ impl AudioWriter {
                     return Err(refuse("rates up to 655350 Hz", format!("{sample_rate} Hz")));
                 }
                 let total = channels as u64 * len_samples as u64;
-                let file = Flushable::new(file()?);
+                let file = Flushable::new(BufWriter::new(file()?));
                 let writer = FlacSampleWriter::new(
                     file.clone(),
                     Options::default(),
@@ -87,11 +85,11 @@ impl AudioWriter {
                 )
             }
             OutputFormat::Wav16 | OutputFormat::Wav24 | OutputFormat::Wav32f => {
-                /// What is left of 2^32 bytes beside the header.
-                const MOST_BYTES: u64 = u32::MAX as u64 - 128;
+                /// What the 64 bits of RF64 can say, and systems can seek in.
+                const MOST_BYTES: u64 = i64::MAX as u64 - 128;
                 let bytes = file_len_bytes(format, channels, len_samples);
                 if bytes > MOST_BYTES {
-                    return Err(refuse("up to 4 GiB", format!("{bytes} bytes")));
+                    return Err(refuse("up to 2^63 bytes", format!("{bytes} bytes")));
                 }
                 if !(1..=MOST_CHANNELS).contains(&channels) {
                     return Err(refuse("1 to 64 channels", channels.to_string()));
@@ -100,37 +98,21 @@ impl AudioWriter {
                 if second > u64::from(u32::MAX) {
                     return Err(refuse("up to 4 GiB in a second", format!("{second} bytes")));
                 }
-                let channels = channels as u16;
-                let (bits, sample_format) = match format.integer_bits() {
-                    Some(bits) => (bits, SampleFormat::Int),
-                    None => (32, SampleFormat::Float),
-                };
-                let bits_per_sample = bits as u16;
-                let spec = WavSpec {
-                    channels,
-                    sample_rate,
-                    bits_per_sample,
-                    sample_format,
-                };
-                let writer =
-                    WavWriter::new(file()?, spec).map_err(|error| wav_error(path, error))?;
-                Sink::Wav(writer)
+                let (channels, len) = (channels as u16, len_samples as u64);
+                let begun = WavFile::begin(file()?, format, sample_rate, channels, len);
+                Sink::Wav(begun.map_err(writing(path))?)
             }
         };
         Ok(Self {
             path: path.to_owned(),
             sink,
-            interleaved: Vec::new(),
         })
     }
 
     /// Write integers that are in the format's range, interleaved.
     fn write_integers(&mut self, samples: &[i32]) -> Result<(), Error> {
         match &mut self.sink {
-            Sink::Wav(writer) => samples
-                .iter()
-                .try_for_each(|&sample| writer.write_sample(sample))
-                .map_err(|error| wav_error(&self.path, error)),
+            Sink::Wav(file) => file.write_integers(samples).map_err(writing(&self.path)),
             Sink::Flac(writer, _) => writer
                 .write(samples)
                 .map_err(|error| flac_error(&self.path, error)),
@@ -138,45 +120,32 @@ impl AudioWriter {
     }
 
     /// Write `(channels, samples)` in floating point.
-    fn write_floats(&mut self, block: &ArrayView2<'_, f32>) -> Result<(), Error> {
-        if let Sink::Wav(writer) = &mut self.sink {
-            block
-                .t()
-                .iter()
-                .try_for_each(|&sample| writer.write_sample(sample))
-                .map_err(|error| wav_error(&self.path, error))?;
+    fn write_floats(&mut self, block: ArrayView2<'_, f32>, gain: f32) -> Result<(), Error> {
+        if let Sink::Wav(file) = &mut self.sink {
+            let samples = block.t();
+            file.write_floats(samples.iter().map(|&sample| sample * gain))
+                .map_err(writing(&self.path))?;
         }
         Ok(())
     }
 
-    /// Complete the file.
+    /// Complete the file; its SHA-256.
     ///
     /// # Errors
     ///
     /// [`Error::Write`] if the system refuses.
-    pub fn finish(self) -> Result<(), Error> {
+    pub fn finish(self) -> Result<String, Error> {
         match self.sink {
-            Sink::Wav(writer) => writer
-                .finalize()
-                .map_err(|error| wav_error(&self.path, error)),
+            Sink::Wav(file) => file.finish().map_err(writing(&self.path)),
             Sink::Flac(writer, mut file) => {
                 writer
                     .finalize()
                     .map_err(|error| flac_error(&self.path, error))?;
-                file.flush().map_err(writing(&self.path))
+                file.flush().map_err(writing(&self.path))?;
+                // The encoder went back to its header.
+                sha256_of_file(&self.path)
             }
         }
-    }
-}
-
-fn wav_error(path: &Path, error: hound::Error) -> Error {
-    let source = match error {
-        hound::Error::IoError(source) => source,
-        other => std::io::Error::other(other),
-    };
-    Error::Write {
-        path: path.to_owned(),
-        source,
     }
 }
 
@@ -200,12 +169,27 @@ fn flac_error(path: &Path, error: flac_codec::Error) -> Error {
 /// ```
 ///
 /// so that all of them add up to the rounded sum exactly, each within one step of its own value.
+///
+/// Samples are rounded, packed and written on all threads; the bytes do not depend on how many there are.
 pub struct StemSet {
     writers: Vec<AudioWriter>,
     format: OutputFormat,
     gain: f64,
     peak: f64,
 }
+
+/// What a [`StemSet`] has written.
+#[derive(Debug, Clone, PartialEq)]
+pub struct WrittenStems {
+    /// The highest level, full scale being 1. Above 1, an integer format has clipped, and only then: written
+    /// again with this set's gain over that level, it does not.
+    pub peak: f64,
+    /// The SHA-256 of every file.
+    pub sha256: Vec<String>,
+}
+
+/// Samples of every stem that are rounded together: few enough to stay in a core's cache.
+const CHUNK_SAMPLES: usize = 2048;
 
 impl StemSet {
     /// Begin one file per path.
@@ -256,52 +240,67 @@ impl StemSet {
             self.writers.len(),
             "one stem per path"
         );
-        let Some(bits) = self.format.integer_bits() else {
-            let gain = self.gain as f32;
-            for (writer, stem) in self.writers.iter_mut().zip(block.outer_iter()) {
-                let scaled = stem.mapv(|x| x * gain);
-                let peak = scaled.iter().fold(0.0_f32, |peak, x| peak.max(x.abs()));
-                self.peak = self.peak.max(f64::from(peak));
-                writer.write_floats(&scaled.view())?;
-            }
-            return Ok(());
+        let peak = match self.format.integer_bits() {
+            None => self.write_floats(block)?,
+            Some(bits) => self.write_integers(block, bits)?,
         };
-        let full = f64::from(1_u32 << (bits - 1));
-        let (_, channels, len) = block.dim();
-        // What the stems so far add up to, before and after rounding.
-        let mut sums = vec![0.0_f64; channels * len];
-        let mut written = vec![0_i64; channels * len];
-        for (writer, stem) in self.writers.iter_mut().zip(block.outer_iter()) {
-            let mut interleaved = std::mem::take(&mut writer.interleaved);
-            interleaved.clear();
-            let samples = stem.t();
-            for ((&sample, sum), written) in samples.iter().zip(&mut sums).zip(&mut written) {
-                let exact = f64::from(sample) * self.gain * full;
-                *sum += exact;
-                let rounded = sum.round() as i64;
-                let value = rounded - *written;
-                *written = rounded;
-                let held = value.clamp(-(full as i64), full as i64 - 1);
-                self.peak = self.peak.max(level(exact, full, held != value));
-                interleaved.push(held as i32);
-            }
-            writer.write_integers(&interleaved)?;
-            writer.interleaved = interleaved;
-        }
+        self.peak = self.peak.max(peak);
         Ok(())
     }
 
-    /// Complete all files; say the highest level, full scale being 1. Above 1, an integer format has
-    /// clipped, and only then: written again with this set's gain over that level, it does not.
+    fn write_floats(&mut self, block: ArrayView3<'_, f32>) -> Result<f64, Error> {
+        let gain = self.gain as f32;
+        let peaks: Vec<f32> = self
+            .writers
+            .par_iter_mut()
+            .enumerate()
+            .map(|(index, writer)| {
+                let stem = block.index_axis(Axis(0), index);
+                writer.write_floats(stem, gain)?;
+                Ok(stem.fold(0.0_f32, |peak, x| peak.max((x * gain).abs())))
+            })
+            .collect::<Result<_, Error>>()?;
+        Ok(f64::from(peaks.into_iter().fold(0.0, f32::max)))
+    }
+
+    fn write_integers(&mut self, block: ArrayView3<'_, f32>, bits: u32) -> Result<f64, Error> {
+        let rounding = Rounding {
+            gain: self.gain,
+            full: f64::from(1_u32 << (bits - 1)),
+        };
+        let len = block.len_of(Axis(2));
+        let chunks: Vec<Range<usize>> = (0..len)
+            .step_by(CHUNK_SAMPLES)
+            .map(|start| start..(start + CHUNK_SAMPLES).min(len))
+            .collect();
+        let rounded: Vec<Rounded> = chunks
+            .into_par_iter()
+            .map(|samples| rounding.round(block.slice(s![.., .., samples])))
+            .collect();
+        self.writers
+            .par_iter_mut()
+            .enumerate()
+            .try_for_each(|(stem, writer)| {
+                rounded
+                    .iter()
+                    .try_for_each(|chunk| writer.write_integers(&chunk.stems[stem]))
+            })?;
+        Ok(rounded.iter().fold(0.0, |peak, chunk| peak.max(chunk.peak)))
+    }
+
+    /// Complete all files.
     ///
     /// # Errors
     ///
     /// [`Error::Write`] if the system refuses.
-    pub fn finish(self) -> Result<f64, Error> {
-        for writer in self.writers {
-            writer.finish()?;
-        }
-        Ok(self.peak)
+    pub fn finish(self) -> Result<WrittenStems, Error> {
+        let peak = self.peak;
+        let sha256 = self
+            .writers
+            .into_par_iter()
+            .map(AudioWriter::finish)
+            .collect::<Result<_, _>>()?;
+        Ok(WrittenStems { peak, sha256 })
     }
 
     /// Whether a level of more than full scale loses anything.
@@ -311,15 +310,124 @@ impl StemSet {
     }
 }
 
-/// The level of a sample, `exact` in integer steps: above 1 if and only if it was clipped.
-///
-/// What is written is less than one step from `exact`, so the range is safe for all that is within
-/// `−full` and `full − 1`; the share of 10⁻⁹ is for the rounding of sums.
-fn level(exact: f64, full: f64, clipped: bool) -> f64 {
-    if clipped {
-        let limit = if exact > 0.0 { full - 1.0 } else { full };
-        (exact.abs() / limit) * (1.0 + 1e-9)
+/// How samples become integers.
+#[derive(Clone, Copy)]
+struct Rounding {
+    gain: f64,
+    /// The integer of the level 1.
+    full: f64,
+}
+
+/// Some samples of all stems as integers.
+struct Rounded {
+    /// Interleaved, one per stem.
+    stems: Vec<Vec<i32>>,
+    peak: f64,
+}
+
+/// 1.5 · 2^52: adding it leaves no room for a fraction, so that the low bits of the sum are the nearest integer,
+/// of two equally near the even one. Of this, in contrast to `f64::round`, the compiler makes vectors.
+const TO_INTEGER: f64 = 6_755_399_441_055_744.0;
+
+/// Sums are held below this, far above what any integer format can hold, so that [`TO_INTEGER`] is exact.
+const FARTHEST: f64 = 1_125_899_906_842_624.0;
+
+impl Rounding {
+    /// Round `(stems, channels, samples)`.
+    fn round(self, block: ArrayView3<'_, f32>) -> Rounded {
+        let (stems, channels, len) = block.dim();
+        // What the stems so far add up to, before and after rounding.
+        let (mut sums, mut written) = (vec![0.0; channels * len], vec![0.0; channels * len]);
+        let mut row = vec![0; len];
+        let mut rounded = Rounded {
+            stems: Vec::with_capacity(stems),
+            peak: 0.0,
+        };
+        for stem in block.outer_iter() {
+            let mut interleaved = vec![0; channels * len];
+            for (channel, samples) in stem.outer_iter().enumerate() {
+                let at = channel * len..(channel + 1) * len;
+                let (sums, written) = (&mut sums[at.clone()], &mut written[at]);
+                let peak = self.round_row(samples, sums, written, &mut row);
+                rounded.peak = rounded.peak.max(peak);
+                let places = interleaved[channel..].iter_mut().step_by(channels);
+                places
+                    .zip(&row)
+                    .for_each(|(place, &sample)| *place = sample);
+            }
+            rounded.stems.push(interleaved);
+        }
+        rounded
+    }
+
+    /// Round one channel of one stem; returns its level.
+    fn round_row(
+        self,
+        samples: ArrayView1<'_, f32>,
+        sums: &mut [f64],
+        written: &mut [f64],
+        out: &mut [i32],
+    ) -> f64 {
+        let Self { gain, full } = self;
+        let (mut highest, mut clipped) = (0.0_f64, 0.0_f64);
+        let mut round = |sample: f32, sum: &mut f64, written: &mut f64, out: &mut i32| {
+            let exact = f64::from(sample) * gain * full;
+            *sum += exact;
+            let now = rounded(sum.clamp(-FARTHEST, FARTHEST));
+            let value = now - *written;
+            *written = now;
+            let held = value.clamp(-full, full - 1.0);
+            *out = (held + TO_INTEGER).to_bits() as u32 as i32;
+            let level = exact.abs();
+            highest = if level > highest { level } else { highest };
+            // How far beyond the end of the range, where the value had to be held there.
+            let limit = if exact > 0.0 { full - 1.0 } else { full };
+            let beyond = if (value - held).abs() > 0.0 {
+                level / limit
+            } else {
+                0.0
+            };
+            clipped = if beyond > clipped { beyond } else { clipped };
+        };
+        let others = sums.iter_mut().zip(written).zip(out);
+        match samples.as_slice() {
+            // Whole vectors at a time.
+            Some(samples) => samples
+                .iter()
+                .zip(others)
+                .for_each(|(&sample, ((sum, written), out))| round(sample, sum, written, out)),
+            None => samples
+                .iter()
+                .zip(others)
+                .for_each(|(&sample, ((sum, written), out))| round(sample, sum, written, out)),
+        }
+        level(highest / full, clipped)
+    }
+}
+
+/// The nearest integer, halves away from zero, for numbers up to [`FARTHEST`].
+#[inline]
+fn rounded(x: f64) -> f64 {
+    let even = (x + TO_INTEGER) - TO_INTEGER;
+    let rest = x - even;
+    if rest >= 0.5 && x > 0.0 {
+        even + 1.0
+    } else if rest <= -0.5 && x < 0.0 {
+        even - 1.0
     } else {
-        (exact.abs() / full).min(1.0)
+        even
+    }
+}
+
+/// The level of some samples, above 1 if and only if one of them was clipped; `clipped` is the highest of those,
+/// relative to its end of the range.
+///
+/// What is written is less than one step from the exact value, so the range is safe for all that is within
+/// `−full` and `full − 1`; the share of 10⁻⁹ is for the rounding of sums.
+fn level(highest: f64, clipped: f64) -> f64 {
+    if clipped > 0.0 {
+        clipped * (1.0 + 1e-9)
+    } else {
+        highest.min(1.0)
     }
 }

@@ -179,7 +179,15 @@ pub(crate) fn write_stems(
     for part in all.axis_chunks_iter(Axis(2), block) {
         set.write(part)?;
     }
-    Ok((set.finish()?, paths))
+    let written = set.finish()?;
+    for (path, sha256) in paths.iter().zip(&written.sha256) {
+        assert_eq!(
+            &unbraid_io::project::sha256_of_file(path)?,
+            sha256,
+            "the digest made while writing"
+        );
+    }
+    Ok((written.peak, paths))
 }
 
 /// Noise of a level, `(channels, samples)`.

@@ -12,7 +12,7 @@ use crate::audio::SourceFormat;
 use crate::audio::read::{Header, MOST_CHANNELS, fill};
 
 /// What comes after the number of the encoding in `WAVEFORMATEXTENSIBLE`'s identifiers.
-const SUBTYPE: [u8; 14] = [0, 0, 0, 0, 16, 0, 0x80, 0, 0, 0xAA, 0, 0x38, 0x9B, 0x71];
+pub(super) const SUBTYPE: [u8; 14] = [0, 0, 0, 0, 16, 0, 0x80, 0, 0, 0xAA, 0, 0x38, 0x9B, 0x71];
 
 /// Lengths from here on are no lengths: writers to a pipe leave 2^32 − 1, some less their header.
 const PLACEHOLDERS_FROM: u32 = 0xFFFF_FF00;
