@@ -8,8 +8,8 @@ use unbraid::fit::FitConfig;
 use unbraid::mask::Render;
 use unbraid::model::Penalties;
 use unbraid::recipe::{BlindConfig, FirstFactors};
+use unbraid::sharing::StemsConfig;
 use unbraid::spectrogram::{Channels, Quantity};
-use unbraid::stems::StemsConfig;
 use unbraid::{StftConfig, Window};
 use unbraid_io::audio::{OutputFormat, Span};
 
@@ -338,7 +338,7 @@ pub(crate) struct StemArgs {
     pub(crate) render: RenderArg,
 
     /// The exponent of ratio masks: 1 shares in proportion, 2 is the Wiener filter, more is sharper
-    #[arg(long, value_name = "NUMBER", default_value_t = unbraid::stems::DEFAULT_EXPONENT, allow_negative_numbers = true)]
+    #[arg(long, value_name = "NUMBER", default_value_t = unbraid::sharing::DEFAULT_EXPONENT, allow_negative_numbers = true)]
     pub(crate) exponent: f32,
 
     /// Write what no component explains as one more stem, `residual`

@@ -1,12 +1,12 @@
-//! A factorisation and the components of every stem come in; files of stems go out.
+//! A recording and how it is shared out come in; files of stems go out.
 
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 use ndarray::{Array3, Axis};
-use unbraid::factorize::Factorization;
 use unbraid::observe::{Observer, Progress, Stage};
-use unbraid::stems::StemsConfig;
+use unbraid::sharing::Sharing;
+use unbraid::stems::StemBlocks;
 use unbraid::{Audio, Error};
 use unbraid_io::audio::{OutputFormat, StemSet, WrittenStems};
 use unbraid_io::project::Output;
@@ -44,10 +44,7 @@ pub(crate) struct Written {
 /// Everything that says how stems are made.
 pub(crate) struct Rendering<'a> {
     pub(crate) audio: &'a Audio,
-    pub(crate) factorization: &'a Factorization,
-    /// The components of each rendered stem; the residual, if any, comes behind them.
-    pub(crate) members: Vec<Vec<usize>>,
-    pub(crate) config: StemsConfig,
+    pub(crate) sharing: &'a dyn Sharing,
     pub(crate) format: OutputFormat,
 }
 
@@ -96,9 +93,7 @@ impl Rendering<'_> {
         let (channels, len) = (audio.channels(), audio.len_samples());
         let mut set =
             StemSet::create(paths, self.format, audio.sample_rate(), channels, len, gain)?;
-        let mut blocks = self
-            .factorization
-            .stems(audio, self.members.clone(), self.config)?;
+        let mut blocks = StemBlocks::new(audio, self.sharing)?;
         let total = blocks.frames();
         while let Some(block) = blocks.next() {
             let mut sums = Array3::zeros((files.len(), channels, block.len_of(Axis(2))));

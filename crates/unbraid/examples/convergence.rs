@@ -19,8 +19,9 @@ use unbraid::divergence::KULLBACK_LEIBLER;
 use unbraid::evaluate::{BssEvalConfig, bss_eval_sources};
 use unbraid::fit::{Fit, FitConfig, fit};
 use unbraid::model::{LowRank, Start};
+use unbraid::sharing::{Components, Explanation, StemsConfig};
 use unbraid::spectrogram::{Channels, Quantity, Spectrogram};
-use unbraid::stems::{Explanation, StemBlocks, StemsConfig};
+use unbraid::stems::StemBlocks;
 use unbraid::{Audio, Stft, StftConfig};
 
 type Failure = Box<dyn std::error::Error>;
@@ -178,13 +179,14 @@ fn mean_sdr_db(song: &Song, model: &LowRank) -> Result<f64, Failure> {
         sources[most.ok_or("there are no stems")?].push(k);
     }
     let explanation = Explanation {
+        stft: &song.stft,
         model,
         quantity: Quantity::Magnitude,
         scale: song.spectrogram.scale(),
     };
     let config = StemsConfig::default();
-    let stems = StemBlocks::new(&song.mixture, &song.stft, explanation, sources, config)?;
-    let estimates = stems.collect_audio()?;
+    let sharing = Components::new(explanation, &sources, config)?;
+    let estimates = StemBlocks::new(&song.mixture, &sharing)?.collect_audio()?;
     let references: Vec<ArrayView2<'_, f32>> = song.stems.iter().map(Audio::samples).collect();
     let estimates: Vec<ArrayView2<'_, f32>> = estimates.iter().map(Audio::samples).collect();
     let scores = bss_eval_sources(&references, &estimates, &BssEvalConfig::default())?;

@@ -7,8 +7,9 @@ use crate::fit::Fit;
 use crate::group::{FactorView, Grouping, Overrides, Source, group, percussive_shares};
 use crate::observe::Observer;
 use crate::recipe::{BlindConfig, blind};
+use crate::sharing::{Components, Explanation, StemsConfig};
 use crate::spectrogram::{Channels, Quantity, Spectrogram};
-use crate::stems::{Explanation, StemBlocks, StemsConfig};
+use crate::stems::StemBlocks;
 use crate::{Audio, Error, Stft, StftConfig};
 
 /// Settings up to the fit.
@@ -114,23 +115,38 @@ impl Factorization {
         group(&self.factors(), sources, overrides)
     }
 
-    /// Render stems, given the components of each.
+    /// How the recording is shared out, given the components of each source.
     ///
     /// # Errors
     ///
-    /// Those of [`StemBlocks::new`].
-    pub fn stems<'a>(
-        &'a self,
-        audio: &'a Audio,
-        members: Vec<Vec<usize>>,
+    /// Those of [`Components::new`].
+    pub fn sharing(
+        &self,
+        members: &[Vec<usize>],
         config: StemsConfig,
-    ) -> Result<StemBlocks<'a>, Error> {
+    ) -> Result<Components, Error> {
         let explanation = Explanation {
+            stft: &self.stft,
             model: &self.fit.model,
             quantity: self.quantity,
             scale: self.scale,
         };
-        StemBlocks::new(audio, &self.stft, explanation, members, config)
+        Components::new(explanation, members, config)
+    }
+
+    /// The stems whole, given the components of each source: for recordings that fit in memory once
+    /// per source.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Components::new`] and [`StemBlocks::new`].
+    pub fn stems(
+        &self,
+        audio: &Audio,
+        members: &[Vec<usize>],
+        config: StemsConfig,
+    ) -> Result<Vec<Audio>, Error> {
+        StemBlocks::new(audio, &self.sharing(members, config)?)?.collect_audio()
     }
 
     fn measure_percussive_shares(&self, spectrogram: &Spectrogram) -> Result<Vec<f32>, Error> {

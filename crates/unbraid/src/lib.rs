@@ -26,6 +26,8 @@ pub mod recipe;
 #[cfg(any(test, feature = "testsignals"))]
 pub mod reference;
 pub mod separate;
+pub mod separation;
+pub mod sharing;
 pub mod spectrogram;
 pub mod stems;
 pub mod stft;
@@ -35,7 +37,8 @@ pub mod window;
 
 pub use audio::Audio;
 pub use error::Error;
-pub use separate::{SeparateConfig, Separation, separate};
+pub use separate::{SeparateConfig, separate};
+pub use separation::Separation;
 pub use spectrogram::Spectrogram;
 pub use stft::{Stft, StftConfig};
 pub use window::Window;

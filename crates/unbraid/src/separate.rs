@@ -2,11 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::factorize::{Factorization, FactorizeConfig, factorize};
-use crate::group::{Grouping, Overrides, Source};
+use crate::factorize::{FactorizeConfig, factorize};
+use crate::group::{Overrides, Source};
 use crate::observe::Observer;
-use crate::stems::{StemBlocks, StemsConfig};
-use crate::{Audio, Error};
+use crate::sharing::StemsConfig;
+use crate::{Audio, Error, Separation};
 
 /// Settings of the whole chain.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -20,16 +20,6 @@ pub struct SeparateConfig {
     pub overrides: Overrides,
     /// Masks → stems.
     pub stems: StemsConfig,
-}
-
-/// What explains a recording, and which of it belongs to which source.
-#[derive(Debug, Clone)]
-pub struct Separation {
-    /// The components.
-    pub factorization: Factorization,
-    /// Their sources, with the reasons.
-    pub grouping: Grouping,
-    config: StemsConfig,
 }
 
 /// Take a recording apart.
@@ -59,24 +49,22 @@ pub fn separate(
     config: &SeparateConfig,
     observer: &mut dyn Observer,
 ) -> Result<Separation, Error> {
-    let factorization = factorize(audio, &config.factorize, observer)?;
-    let grouping = factorization.group(&config.sources, &config.overrides)?;
-    Ok(Separation {
-        factorization,
-        grouping,
-        config: config.stems,
-    })
+    blind(audio, config, observer)
 }
 
-impl Separation {
-    /// The stems, block by block, in the order of [`Grouping::sources`]; with
-    /// [`StemsConfig::residual`], the residual last.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Shape`] if this is not the recording that was separated.
-    pub fn stems<'a>(&'a self, audio: &'a Audio) -> Result<StemBlocks<'a>, Error> {
-        self.factorization
-            .stems(audio, self.grouping.members(), self.config)
-    }
+/// Free components, grouped: what suits any sources, for want of something better.
+fn blind(
+    audio: &Audio,
+    config: &SeparateConfig,
+    observer: &mut dyn Observer,
+) -> Result<Separation, Error> {
+    let factorization = factorize(audio, &config.factorize, observer)?;
+    let grouping = factorization.group(&config.sources, &config.overrides)?;
+    let sharing = factorization.sharing(&grouping.members(), config.stems)?;
+    Ok(Separation {
+        sources: grouping.sources.clone(),
+        notes: grouping.notes.iter().map(ToString::to_string).collect(),
+        components: Some((factorization, grouping)),
+        sharing: Box::new(sharing),
+    })
 }

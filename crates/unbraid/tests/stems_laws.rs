@@ -6,8 +6,9 @@ use proptest::prelude::*;
 use unbraid::factorize::{Factorization, FactorizeConfig, factorize};
 use unbraid::group::parse_sources;
 use unbraid::mask::Render;
+use unbraid::sharing::{Ensemble, Sharing, StemsConfig};
 use unbraid::spectrogram::{Channels, Quantity};
-use unbraid::stems::StemsConfig;
+use unbraid::stems::StemBlocks;
 use unbraid::testsignals::{drums_and_guitar, mix, noise};
 use unbraid::{Audio, SeparateConfig, StftConfig, separate};
 
@@ -43,12 +44,7 @@ fn worst_rest(
     config: StemsConfig,
 ) -> f32 {
     let mut rest = audio.samples().to_owned();
-    for stem in factorization
-        .stems(audio, members, config)
-        .unwrap()
-        .collect_audio()
-        .unwrap()
-    {
+    for stem in factorization.stems(audio, &members, config).unwrap() {
         assert_eq!(stem.len_samples(), audio.len_samples());
         rest -= &stem.samples();
     }
@@ -126,11 +122,9 @@ fn stems_of_components_add_up_to_the_stem_of_their_source() {
         &mut (),
     )
     .unwrap();
-    let render = |members| {
+    let render = |members: Vec<Vec<usize>>| {
         factorization
-            .stems(&audio, members, StemsConfig::default())
-            .unwrap()
-            .collect_audio()
+            .stems(&audio, &members, StemsConfig::default())
             .unwrap()
     };
     let each = render((0..4).map(|k| vec![k]).collect());
@@ -207,13 +201,13 @@ fn a_model_of_another_recording_is_refused() {
     .unwrap();
     let other = recording(1, 9000, 1);
     let members = vec![vec![0], vec![1]];
-    let refused = |audio: &Audio, members, render| {
+    let refused = |audio: &Audio, members: Vec<Vec<usize>>, render| {
         let config = StemsConfig {
             render,
             ..StemsConfig::default()
         };
         factorization
-            .stems(audio, members, config)
+            .stems(audio, &members, config)
             .unwrap_err()
             .to_string()
     };
@@ -222,4 +216,60 @@ fn a_model_of_another_recording_is_refused() {
     assert!(refused(&audio, vec![vec![7]], ratio).contains("`sources` is 7"));
     let nothing = Render::Ratio { exponent: 0.0 };
     assert!(refused(&audio, members, nothing).contains("`mask.exponent`"));
+}
+
+#[test]
+fn the_mean_of_several_shares_adds_up_and_lies_between_them() {
+    let audio = recording(2, 3000, 5);
+    let factorization = factorize(
+        &audio,
+        &config(4, Quantity::Magnitude, Channels::Sum),
+        &mut (),
+    )
+    .unwrap();
+    let sharing = |members: [Vec<usize>; 2]| -> Box<dyn Sharing> {
+        Box::new(
+            factorization
+                .sharing(&members, StemsConfig::default())
+                .unwrap(),
+        )
+    };
+    let groups = [
+        [vec![0, 1], vec![2, 3]],
+        [vec![0], vec![1, 2, 3]],
+        [vec![2], vec![0, 1, 3]],
+    ];
+    let stems = |sharing: &dyn Sharing| {
+        StemBlocks::new(&audio, sharing)
+            .unwrap()
+            .collect_audio()
+            .unwrap()
+    };
+    let mut mean = Array2::<f32>::zeros(audio.samples().raw_dim());
+    for members in groups.clone() {
+        mean.scaled_add(1.0 / 3.0, &stems(sharing(members).as_ref())[0].samples());
+    }
+    let ensemble = Ensemble::new(groups.map(sharing).into()).unwrap();
+    let fused = stems(&ensemble);
+    // Rendering is linear in the shares, so the mean of the masks is the mean of the stems.
+    for (a, b) in fused[0].samples().iter().zip(&mean) {
+        assert!((a - b).abs() < INAUDIBLE, "{a} is not {b}");
+    }
+    let whole = &fused[0].samples() + &fused[1].samples();
+    for (a, b) in whole.iter().zip(audio.samples()) {
+        assert!((a - b).abs() < INAUDIBLE, "{a} is not {b}");
+    }
+
+    let other = factorize(
+        &audio,
+        &config(3, Quantity::Magnitude, Channels::Pan),
+        &mut (),
+    )
+    .unwrap();
+    let other = other.sharing(&[vec![0], vec![1, 2]], StemsConfig::default());
+    let mixed = Ensemble::new(vec![
+        sharing([vec![0, 1], vec![2, 3]]),
+        Box::new(other.unwrap()),
+    ]);
+    assert!(mixed.unwrap_err().to_string().contains("ensemble"));
 }

@@ -116,7 +116,7 @@ pub(super) fn ratio_mask(
 mod tests {
     use unbraid::StftConfig;
     use unbraid::factorize::{FactorizeConfig, factorize};
-    use unbraid::stems::StemsConfig;
+    use unbraid::sharing::StemsConfig;
     use unbraid::testsignals::{drums_and_guitar, mix};
 
     use super::super::score::ours;
@@ -137,9 +137,9 @@ mod tests {
         all.sort_unstable();
         assert_eq!(all, [0, 1, 2, 3, 4, 5]);
         let stems = factorization
-            .stems(&mixture, members, StemsConfig::default())
+            .stems(&mixture, &members, StemsConfig::default())
             .unwrap();
-        let grouped = ours(&truths, &stems.collect_audio().unwrap()).unwrap();
+        let grouped = ours(&truths, &stems).unwrap();
         assert!(grouped > untouched + 5.0, "{grouped} over {untouched} dB");
 
         let stft = Stft::new(StftConfig::for_sample_rate(8000)).unwrap();

@@ -8,7 +8,7 @@ use serde::Deserialize;
 use unbraid::factorize::{Factorization, FactorizeConfig, factorize};
 use unbraid::group::Overrides;
 use unbraid::mask::Render;
-use unbraid::stems::StemsConfig;
+use unbraid::sharing::StemsConfig;
 use unbraid::{Audio, Stft, StftConfig};
 
 use super::clips::Clip;
@@ -258,8 +258,7 @@ pub(super) fn render_stems(
         render,
         ..StemsConfig::default()
     };
-    let stems = factorization.stems(mixture, members.to_vec(), config)?;
-    Ok(stems.collect_audio()?)
+    Ok(factorization.stems(mixture, members, config)?)
 }
 
 /// The mean SDR of every estimate by `mir_eval`.

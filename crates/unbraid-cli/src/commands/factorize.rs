@@ -51,11 +51,10 @@ fn write(args: &FactorizeArgs, folder: &Path, line: &mut Line) -> Result<Manifes
 
     let sounds = folder.join("components");
     fs::create_dir(&sounds).context("cannot make the folder of components")?;
+    let each: Vec<_> = (0..components).map(|component| vec![component]).collect();
     let rendering = Rendering {
         audio,
-        factorization: &factorization,
-        members: (0..components).map(|component| vec![component]).collect(),
-        config: stems,
+        sharing: &factorization.sharing(&each, stems)?,
         format: args.stems.format,
     };
     let digits = (components - 1).to_string().len().max(2);
@@ -80,7 +79,15 @@ fn write(args: &FactorizeArgs, folder: &Path, line: &mut Line) -> Result<Manifes
     )?;
     write_picture(folder, &args.file, &factorization, &spectrogram)?;
     let settings = serde_json::json!({ "factorize": json(&config)?, "stems": json(&stems)? });
-    let manifest = manifest("factorize", input, settings, &factorization, None, written);
+    let manifest = manifest(
+        "factorize",
+        input,
+        settings,
+        Some(&factorization.fit),
+        None,
+        Vec::new(),
+        written,
+    );
     write_manifest(folder, &manifest)?;
     Ok(manifest)
 }
@@ -125,12 +132,13 @@ fn write_picture(
 
 fn print(args: &FactorizeArgs, target: &Path, manifest: &Manifest, line: &Line) {
     let secs = line.elapsed().as_secs_f64();
-    let objective = &manifest.objective;
     println!("{}: {}", args.file.display(), describe(&manifest.input));
-    println!(
-        "  {} components in {} iterations, objective {:.4e} → {:.4e}, {secs:.1} s",
-        args.factorize.components, objective.iterations, objective.first, objective.last
-    );
+    if let Some(objective) = &manifest.objective {
+        println!(
+            "  {} components in {} iterations, objective {:.4e} → {:.4e}, {secs:.1} s",
+            args.factorize.components, objective.iterations, objective.first, objective.last
+        );
+    }
     println!("  {}", target.display());
     println!("    components/   every component as audio");
     println!("    picture.png   spectrogram, templates, activations and model (also .svg)");

@@ -47,9 +47,7 @@ pub(crate) fn run(args: &GroupArgs) -> Result<(), Failure> {
     let stems = args.stems.config(false);
     let rendering = Rendering {
         audio: &recording.audio,
-        factorization: &factorization,
-        members: grouping.members(),
-        config: stems,
+        sharing: &factorization.sharing(&grouping.members(), stems)?,
         format: args.stems.format,
     };
     let mut names: Vec<String> = grouping
@@ -69,8 +67,9 @@ pub(crate) fn run(args: &GroupArgs) -> Result<(), Failure> {
         "group",
         found,
         settings,
-        &factorization,
+        Some(&factorization.fit),
         Some(grouping.clone()),
+        grouping.notes.iter().map(ToString::to_string).collect(),
         written,
     );
     write_manifest(folder.path(), &result)?;

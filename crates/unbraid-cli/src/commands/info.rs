@@ -170,11 +170,12 @@ fn project(args: &InfoArgs, folder: &Path) -> Result<(), Failure> {
         manifest.input.path,
         describe(&manifest.input)
     );
-    let objective = &manifest.objective;
-    println!(
-        "  {} iterations, objective {:.4e} → {:.4e}",
-        objective.iterations, objective.first, objective.last
-    );
+    if let Some(objective) = &manifest.objective {
+        println!(
+            "  {} iterations, objective {:.4e} → {:.4e}",
+            objective.iterations, objective.first, objective.last
+        );
+    }
     if let Some(grouping) = &manifest.grouping {
         for (source, members) in grouping.sources.iter().zip(grouping.members()) {
             println!("  {}: components {}", source.name, compact(&members));

@@ -8,7 +8,7 @@ pub(crate) mod info;
 pub(crate) mod separate;
 
 use serde_json::Value;
-use unbraid::factorize::Factorization;
+use unbraid::fit::Fit;
 use unbraid::group::Grouping;
 use unbraid_io::project::{FORMAT_VERSION, Input, Manifest, Objective, Program};
 
@@ -20,16 +20,11 @@ fn manifest(
     command: &str,
     input: Input,
     settings: Value,
-    factorization: &Factorization,
+    fit: Option<&Fit>,
     grouping: Option<Grouping>,
+    mut notes: Vec<String>,
     written: Written,
 ) -> Manifest {
-    let fit = &factorization.fit;
-    let mut notes: Vec<String> = grouping
-        .iter()
-        .flat_map(|grouping| &grouping.notes)
-        .map(ToString::to_string)
-        .collect();
     if written.gain < 1.0 {
         notes.push(format!(
             "all stems were turned down by {:.2} dB, or the integer format would have clipped \
@@ -46,12 +41,12 @@ fn manifest(
         command: command.to_owned(),
         input,
         settings,
-        objective: Objective {
+        objective: fit.map(|fit| Objective {
             first: fit.objective.first().copied().unwrap_or(0.0),
             last: fit.final_objective(),
             iterations: fit.iterations(),
             stop: fit.stop,
-        },
+        }),
         grouping,
         notes,
         gain: written.gain,

@@ -137,20 +137,21 @@ fn one(
     let separation = separate(audio, &config, line)?;
     let rendering = Rendering {
         audio,
-        factorization: &separation.factorization,
-        members: separation.grouping.members(),
-        config: config.stems,
+        sharing: separation.sharing.as_ref(),
         format: args.stems.format,
     };
-    let files = stem_files(args, &separation.grouping.sources)?;
+    let files = stem_files(args, &separation.sources)?;
     let written = rendering.write(folder, &files, line)?;
-    let grouping = Some(separation.grouping.clone());
+    let (factorization, grouping) = separation.components.unzip();
     let manifest = manifest(
         "separate",
         input,
         json(&config)?,
-        &separation.factorization,
+        factorization
+            .as_ref()
+            .map(|factorization| &factorization.fit),
         grouping,
+        separation.notes,
         written,
     );
     write_manifest(folder, &manifest)?;
@@ -192,34 +193,30 @@ fn print(args: &SeparateArgs, file: &Path, target: &Path, written: &Manifest, li
         file.display(),
         describe(&written.input)
     );
-    let Some(grouping) = &written.grouping else {
-        return;
-    };
-    let members = grouping.members();
+    let grouping = written.grouping.as_ref();
     for output in &written.outputs {
         let path = target.join(&output.path);
-        println!(
-            "  {}{}",
-            path.display(),
-            components_of(&path, grouping, &members)
-        );
+        let components = grouping.map(|grouping| components_of(&path, grouping));
+        println!("  {}{}", path.display(), components.unwrap_or_default());
     }
     for note in &written.notes {
         println!("  note: {note}");
     }
-    if args.why {
+    if args.why
+        && let Some(grouping) = grouping
+    {
         print_why(grouping);
     }
 }
 
 /// The components of a written stem, if it is a source's.
-fn components_of(path: &Path, grouping: &Grouping, members: &[Vec<usize>]) -> String {
+fn components_of(path: &Path, grouping: &Grouping) -> String {
     let name = path.file_stem().map(PathBuf::from).unwrap_or_default();
     let source = grouping
         .sources
         .iter()
         .position(|source| Path::new(&source.name) == name);
     source.map_or_else(String::new, |source| {
-        format!("  components {}", compact(&members[source]))
+        format!("  components {}", compact(&grouping.members()[source]))
     })
 }

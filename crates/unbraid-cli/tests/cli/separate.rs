@@ -44,7 +44,8 @@ fn two_stems_and_a_manifest_are_written() {
     assert_eq!(manifest.outputs.len(), 2);
     let sum = unbraid_io::project::sha256_of_file(&stems[0]).unwrap();
     assert_eq!(manifest.outputs[0].sha256, sum);
-    assert!(manifest.objective.last < manifest.objective.first);
+    let objective = manifest.objective.unwrap();
+    assert!(objective.last < objective.first);
 }
 
 #[test]

@@ -32,8 +32,9 @@ pub struct Manifest {
     pub input: Input,
     /// All settings, as the library names them; with them and the input it can be made again.
     pub settings: Value,
-    /// How well the model explains the recording.
-    pub objective: Objective,
+    /// How well the components explain the recording; none where the recipe has no one fit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub objective: Option<Objective>,
     /// Which component belongs to which source, and why; none before grouping.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub grouping: Option<Grouping>,

@@ -1,0 +1,31 @@
+//! What a recipe found comes in; stems go out, and the reasons.
+
+use crate::factorize::Factorization;
+use crate::group::{Grouping, Source};
+use crate::sharing::Sharing;
+use crate::stems::StemBlocks;
+use crate::{Audio, Error};
+
+/// What explains a recording, and how it is shared out among the sources: the result of every recipe.
+#[derive(Debug)]
+pub struct Separation {
+    /// The sources, in the order of their stems.
+    pub sources: Vec<Source>,
+    /// The components, and where each went and why, where the recipe has components.
+    pub components: Option<(Factorization, Grouping)>,
+    /// What the user should know.
+    pub notes: Vec<String>,
+    /// How each block is shared out: one share per source, and one more for a residual.
+    pub sharing: Box<dyn Sharing>,
+}
+
+impl Separation {
+    /// The stems, block by block, in the order of [`Separation::sources`]; with a residual, it comes last.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Shape`] if this is not the recording that was separated.
+    pub fn stems<'a>(&'a self, audio: &'a Audio) -> Result<StemBlocks<'a>, Error> {
+        StemBlocks::new(audio, self.sharing.as_ref())
+    }
+}
