@@ -4,6 +4,7 @@ use std::ops::{ControlFlow, Range};
 
 use ndarray::{Array3, ArrayView3};
 use rayon::prelude::*;
+use realfft::num_complex::Complex32;
 use serde::{Deserialize, Serialize};
 
 use crate::observe::{Observer, Progress, Stage};
@@ -18,6 +19,21 @@ pub enum Quantity {
     Magnitude,
     /// Its square: goes with β = 0 (Févotte, Bertin and Durrieu 2009).
     Power,
+}
+
+impl Quantity {
+    /// The quantity of one value of a spectrum.
+    #[inline]
+    pub(crate) fn of(self, value: Complex32) -> f32 {
+        match self {
+            Self::Magnitude => {
+                // As `hypot`, which takes the square root in f64 too, but without a call per value.
+                let (re, im) = (f64::from(value.re), f64::from(value.im));
+                (re * re + im * im).sqrt() as f32
+            }
+            Self::Power => value.norm_sqr(),
+        }
+    }
 }
 
 /// How several channels become a spectrogram.
@@ -101,11 +117,7 @@ impl Spectrogram {
                     .zip(spectrum.channel_rows(channel).par_chunks(bins))
                     .for_each(|(out, row)| {
                         for (out, value) in out.iter_mut().zip(row) {
-                            let value = match quantity {
-                                Quantity::Magnitude => value.norm(),
-                                Quantity::Power => value.norm_sqr(),
-                            };
-                            *out += share * value;
+                            *out += share * quantity.of(*value);
                         }
                     });
             }

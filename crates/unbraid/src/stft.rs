@@ -88,6 +88,8 @@ impl StftConfig {
 pub struct Stft {
     config: StftConfig,
     window: Vec<f32>,
+    /// The window on the way back, without the factor that the inverse transform has too much.
+    synthesis: Vec<f32>,
     /// Where every frame is present: one over the sum of the squared windows, by sample modulo hop.
     inner_gain: Vec<f32>,
     forward: Arc<dyn RealToComplex<f32>>,
@@ -158,6 +160,7 @@ impl Stft {
         Ok(Self {
             config,
             window: samples.iter().map(|&w| w as f32).collect(),
+            synthesis: samples.iter().map(|&w| w as f32 / fft_len as f32).collect(),
             inner_gain,
             forward: planner.plan_fft_forward(fft_len),
             inverse: planner.plan_fft_inverse(fft_len),
@@ -245,13 +248,22 @@ impl Stft {
 
     /// The windowed samples of one frame, zero outside the signal and behind the window.
     fn cut_frame(&self, samples: &[f32], frame: usize, out: &mut [f32]) {
-        let start = (frame * self.config.hop_len) as isize - (self.window.len() / 2) as isize;
-        out[self.window.len()..].fill(0.0);
-        for (n, (value, weight)) in out.iter_mut().zip(&self.window).enumerate() {
-            let at = start + n as isize;
-            let inside = usize::try_from(at).ok().and_then(|at| samples.get(at));
-            *value = inside.map_or(0.0, |sample| sample * weight);
+        let (start, inside) = self.reach(frame, samples.len());
+        out.fill(0.0);
+        let pairs = samples[start..].iter().zip(&self.window[inside.clone()]);
+        for (value, (sample, weight)) in out[inside].iter_mut().zip(pairs) {
+            *value = sample * weight;
         }
+    }
+
+    /// Where a frame meets a signal: its first sample that exists, and the part of the window that lies on the
+    /// signal from there on.
+    fn reach(&self, frame: usize, len_samples: usize) -> (usize, Range<usize>) {
+        let (begin, half) = (frame * self.config.hop_len, self.window.len() / 2);
+        let before = half.saturating_sub(begin).min(self.window.len());
+        let start = (begin + before).saturating_sub(half).min(len_samples);
+        let count = (self.window.len() - before).min(len_samples - start);
+        (start, before..before + count)
     }
 
     /// The signal of a whole spectrum.
@@ -286,16 +298,37 @@ impl Stft {
         Audio::new(samples, sample_rate)
     }
 
-    /// One over the sum of the squared windows that reach a sample.
-    fn gain(&self, sample: usize, frames: usize) -> f32 {
+    /// Divide samples, the first of which is the signal's sample `start`, by the sum of the squared windows that
+    /// reach each.
+    fn apply_gain(&self, start: usize, frames: usize, samples: &mut [f32]) {
+        let (hop, len) = (self.config.hop_len, self.window.len());
+        // Where no frame is missing, before the first or behind the last.
+        let from = (len - 1).saturating_sub(len / 2);
+        let to = (frames * hop).saturating_sub(len / 2);
+        let mut at = 0;
+        while at < samples.len() {
+            let sample = start + at;
+            if (from..to).contains(&sample) {
+                let phase = sample % hop;
+                let count = (hop - phase).min(to - sample).min(samples.len() - at);
+                let gains = &self.inner_gain[phase..phase + count];
+                let run = samples[at..at + count].iter_mut();
+                run.zip(gains).for_each(|(value, gain)| *value *= gain);
+                at += count;
+            } else {
+                samples[at] *= self.edge_gain(sample, frames);
+                at += 1;
+            }
+        }
+    }
+
+    /// One over the sum of the squared windows of the frames that exist and reach a sample.
+    fn edge_gain(&self, sample: usize, frames: usize) -> f32 {
         let hop = self.config.hop_len;
         let len = self.window.len();
         let position = sample + len / 2;
         let last = position / hop;
         let first = (position + 1).saturating_sub(len).div_ceil(hop);
-        if position + 1 >= len && last < frames {
-            return self.inner_gain[sample % hop];
-        }
         let sum: f64 = (first..=last.min(frames - 1))
             .map(|frame| f64::from(self.window[position - frame * hop]).powi(2))
             .sum();
@@ -432,8 +465,6 @@ impl<'a> OverlapAdd<'a> {
     ) -> &[f32] {
         let stft = self.stft;
         let bins = stft.bins();
-        let hop = stft.config.hop_len;
-        let half = stft.window.len() / 2;
         assert!(rows.len().is_multiple_of(bins), "whole frames are pushed");
         let count = rows.len() / bins;
         assert!(
@@ -442,17 +473,9 @@ impl<'a> OverlapAdd<'a> {
             self.frames
         );
 
-        // Samples from `start` to `reach` may be touched by these frames.
-        let last = self.frame + count;
-        let reach = (last.saturating_sub(1) * hop + stft.window.len()).saturating_sub(half);
-        let reach = reach.min(self.len_samples).max(self.start);
-        if self.open.len() < reach - self.start {
-            self.open.resize(reach - self.start, 0.0);
-        }
         let mut bins_of_frame = stft.inverse.make_input_vec();
         let mut scratch = stft.inverse.make_scratch_vec();
         let mut time = stft.inverse.make_output_vec();
-        let scale = 1.0 / stft.config.fft_len as f32;
         for row in rows.chunks_exact(bins) {
             fill(&mut bins_of_frame, row);
             // A real signal's spectrum is real at DC and, for even lengths, at Nyquist.
@@ -463,15 +486,14 @@ impl<'a> OverlapAdd<'a> {
             stft.inverse
                 .process_with_scratch(&mut bins_of_frame, &mut time, &mut scratch)
                 .expect("the buffers come from the plan itself");
-            let begin = self.frame * hop;
-            for (n, (value, weight)) in time.iter().zip(&stft.window).enumerate() {
-                let Some(sample) = (begin + n).checked_sub(half) else {
-                    continue;
-                };
-                if sample >= self.len_samples {
-                    break;
-                }
-                self.open[sample - self.start] += value * weight * scale;
+            let (start, inside) = stft.reach(self.frame, self.len_samples);
+            let first = start - self.start.min(start);
+            if self.open.len() < first + inside.len() {
+                self.open.resize(first + inside.len(), 0.0);
+            }
+            let weighted = time[inside.clone()].iter().zip(&stft.synthesis[inside]);
+            for (sum, (value, weight)) in self.open[first..].iter_mut().zip(weighted) {
+                *sum += value * weight;
             }
             self.frame += 1;
         }
@@ -479,8 +501,8 @@ impl<'a> OverlapAdd<'a> {
         let finished = if self.frame == self.frames {
             self.len_samples
         } else {
-            (self.frame * hop)
-                .saturating_sub(half)
+            (self.frame * stft.config.hop_len)
+                .saturating_sub(stft.window.len() / 2)
                 .clamp(self.start, self.len_samples)
         };
         self.done.clear();
@@ -489,9 +511,7 @@ impl<'a> OverlapAdd<'a> {
             .drain(..(finished - self.start).min(self.open.len()));
         self.done.extend(taken);
         self.done.resize(finished - self.start, 0.0);
-        for (n, value) in self.done.iter_mut().enumerate() {
-            *value *= stft.gain(self.start + n, self.frames);
-        }
+        stft.apply_gain(self.start, self.frames, &mut self.done);
         self.start = finished;
         &self.done
     }
