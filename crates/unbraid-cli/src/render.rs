@@ -95,14 +95,20 @@ impl Rendering<'_> {
             StemSet::create(paths, self.format, audio.sample_rate(), channels, len, gain)?;
         let mut blocks = StemBlocks::new(audio, self.sharing)?;
         let total = blocks.frames();
+        let alone = |(stem, file): (usize, &StemFile)| file.stems == [stem];
+        let each_is_a_stem = files.len() == blocks.stems() && files.iter().enumerate().all(alone);
         while let Some(block) = blocks.next() {
-            let mut sums = Array3::zeros((files.len(), channels, block.len_of(Axis(2))));
-            for (mut sum, file) in sums.outer_iter_mut().zip(files) {
-                for &stem in &file.stems {
-                    sum += &block.index_axis(Axis(0), stem);
+            if each_is_a_stem {
+                set.write(block.view())?;
+            } else {
+                let mut sums = Array3::zeros((files.len(), channels, block.len_of(Axis(2))));
+                for (mut sum, file) in sums.outer_iter_mut().zip(files) {
+                    for &stem in &file.stems {
+                        sum += &block.index_axis(Axis(0), stem);
+                    }
                 }
+                set.write(sums.view())?;
             }
-            set.write(sums.view())?;
             let done = blocks.frames_done();
             let progress = Progress {
                 stage: Stage::Render,

@@ -68,6 +68,19 @@ pub fn factorize(
     config: &FactorizeConfig,
     observer: &mut dyn Observer,
 ) -> Result<Factorization, Error> {
+    factorize_with_spectrogram(audio, config, observer).map(|(factorization, _)| factorization)
+}
+
+/// As [`factorize`]; gives the spectrogram that was explained as well, for who wants to show it.
+///
+/// # Errors
+///
+/// As [`factorize`].
+pub fn factorize_with_spectrogram(
+    audio: &Audio,
+    config: &FactorizeConfig,
+    observer: &mut dyn Observer,
+) -> Result<(Factorization, Spectrogram), Error> {
     let sample_rate = audio.sample_rate();
     let stft = Stft::new(
         config
@@ -85,7 +98,7 @@ pub fn factorize(
         percussive_shares: Vec::new(),
     };
     factorization.percussive_shares = factorization.measure_percussive_shares(&spectrogram)?;
-    Ok(factorization)
+    Ok((factorization, spectrogram))
 }
 
 impl Factorization {

@@ -1,6 +1,7 @@
 //! Models of the sources come in; each source's share of every bin goes out.
 
-use ndarray::{Array2, ArrayViewMut3, Axis, Zip};
+use ndarray::parallel::prelude::*;
+use ndarray::{Array1, ArrayView2, ArrayViewMut2, ArrayViewMut3, Axis, Zip};
 use serde::{Deserialize, Serialize};
 
 use crate::Error;
@@ -87,11 +88,20 @@ fn check_exponent(exponent: f32) -> Result<(), Error> {
 ///   spectrograms*, ICASSP 2015.
 pub fn share_out(block: &mut ArrayViewMut3<'_, f32>, exponent: f32) -> Result<(), Error> {
     check_exponent(exponent)?;
-    let largest = largest(block)?;
-    let sources = block.len_of(Axis(0));
-    let mut total = Array2::<f32>::zeros(largest.raw_dim());
-    for model in block.outer_iter_mut() {
-        Zip::from(model)
+    check_models(block)?;
+    block
+        .axis_iter_mut(Axis(1))
+        .into_par_iter()
+        .for_each(|part| share_out_part(part, exponent));
+    Ok(())
+}
+
+/// Share out one `(sources, length)` part of a block.
+fn share_out_part(mut part: ArrayViewMut2<'_, f32>, exponent: f32) {
+    let largest = largest(part.view());
+    let mut total = Array1::<f32>::zeros(largest.len());
+    for mut model in part.outer_iter_mut() {
+        Zip::from(&mut model)
             .and(&largest)
             .and(&mut total)
             .for_each(|model, &largest, total| {
@@ -104,14 +114,9 @@ pub fn share_out(block: &mut ArrayViewMut3<'_, f32>, exponent: f32) -> Result<()
                 *total += *model;
             });
     }
-    if sources > 0 {
-        for share in block.outer_iter_mut() {
-            Zip::from(share)
-                .and(&total)
-                .for_each(|share, total| *share /= total);
-        }
+    for mut share in part.outer_iter_mut() {
+        share /= &total;
     }
-    Ok(())
 }
 
 /// Turn the source models of one block of frames into binary masks, in place.
@@ -138,41 +143,51 @@ pub fn share_out(block: &mut ArrayViewMut3<'_, f32>, exponent: f32) -> Result<()
 /// # Ok::<(), unbraid::Error>(())
 /// ```
 pub fn winner_takes_all(block: &mut ArrayViewMut3<'_, f32>) -> Result<(), Error> {
-    let largest = largest(block)?;
-    let mut taken = Array2::from_elem(largest.raw_dim(), false);
-    for model in block.outer_iter_mut() {
-        Zip::from(model)
-            .and(&largest)
-            .and(&mut taken)
-            .for_each(|model, &largest, taken| {
-                let wins = !*taken && *model >= largest;
-                *taken |= wins;
-                *model = f32::from(u8::from(wins));
-            });
-    }
+    check_models(block)?;
+    block
+        .axis_iter_mut(Axis(1))
+        .into_par_iter()
+        .for_each(|mut part| {
+            let largest = largest(part.view());
+            let mut taken = Array1::from_elem(largest.raw_dim(), false);
+            for mut model in part.outer_iter_mut() {
+                Zip::from(&mut model)
+                    .and(&largest)
+                    .and(&mut taken)
+                    .for_each(|model, &largest, taken| {
+                        let wins = !*taken && *model >= largest;
+                        *taken |= wins;
+                        *model = f32::from(u8::from(wins));
+                    });
+            }
+        });
     Ok(())
 }
 
-/// The largest model of every bin; refuses what is no model.
-fn largest(block: &ArrayViewMut3<'_, f32>) -> Result<Array2<f32>, Error> {
-    let (_, bins, frames) = block.dim();
-    let mut largest = Array2::<f32>::zeros((bins, frames));
-    // A sum is NaN or infinite if any value is; negatives are caught by the minimum.
-    let (mut least, mut sum) = (0.0_f32, 0.0_f32);
-    for model in block.outer_iter() {
+/// The largest model along the sources.
+fn largest(part: ArrayView2<'_, f32>) -> Array1<f32> {
+    let mut largest = Array1::<f32>::zeros(part.ncols());
+    for model in part.outer_iter() {
         Zip::from(&mut largest)
             .and(model)
-            .for_each(|largest, &value| {
-                least = least.min(value);
-                sum += value * 0.0;
-                *largest = largest.max(value);
-            });
+            .for_each(|largest, &value| *largest = if value > *largest { value } else { *largest });
     }
-    if least < 0.0 || sum != 0.0 {
+    largest
+}
+
+/// Refuse what is no model.
+fn check_models(block: &ArrayViewMut3<'_, f32>) -> Result<(), Error> {
+    let is_model = |&value: &f32| (0.0..=f32::MAX).contains(&value);
+    let all = block.axis_iter(Axis(1)).into_par_iter().all(|part| {
+        part.rows()
+            .into_iter()
+            .all(|row| row.fold(true, |all, value| all & is_model(value)))
+    });
+    if !all {
         let values = block.indexed_iter().map(|((s, f, t), &v)| ([s, f, t], v));
         crate::spectrogram::check_non_negative("a source's model", values)?;
     }
-    Ok(largest)
+    Ok(())
 }
 
 #[cfg(test)]

@@ -255,11 +255,7 @@ impl Components {
         let mut data = Array2::<f32>::zeros((spectrum.frames(), spectrum.bins()));
         for channel in channels {
             for (data, value) in data.iter_mut().zip(spectrum.channel_rows(channel)) {
-                *data += scale
-                    * match self.quantity {
-                        Quantity::Magnitude => value.norm(),
-                        Quantity::Power => value.norm_sqr(),
-                    };
+                *data += scale * self.quantity.of(*value);
             }
         }
         data

@@ -7,8 +7,8 @@ use crate::sharing::Sharing;
 use crate::stft::{OverlapAdd, Spectrum};
 use crate::{Audio, Error};
 
-/// Frames rendered at a time.
-const BLOCK_FRAMES: usize = 128;
+/// Frames rendered at a time: with many stems, a block of more would leave the processor's caches.
+const BLOCK_FRAMES: usize = 32;
 
 /// The stems of a recording, block by block: an iterator over `(stems, channels, samples)`.
 ///
@@ -43,6 +43,8 @@ pub struct StemBlocks<'a> {
     sharing: &'a dyn Sharing,
     /// One per stem and channel, channels together.
     overlaps: Vec<OverlapAdd<'a>>,
+    /// The shares of a block, one array per channel that is shared out by itself.
+    shares: Vec<Array3<f32>>,
     frame: usize,
 }
 
@@ -72,6 +74,7 @@ impl<'a> StemBlocks<'a> {
             audio,
             sharing,
             overlaps: vec![overlap; sharing.sources() * audio.channels()],
+            shares: vec![Array3::zeros((0, 0, 0)); sharing.channels()],
             frame: 0,
         })
     }
@@ -119,16 +122,18 @@ impl<'a> StemBlocks<'a> {
 
     /// What every stem's frames must be multiplied by: one `(stems, frames, bins)` block per
     /// channel that is shared out by itself.
-    fn weights(&self, spectrum: &Spectrum) -> Vec<Array3<f32>> {
+    fn share(&mut self, spectrum: &Spectrum) {
         let frames = self.frame..self.frame + spectrum.frames();
-        (0..self.sharing.channels())
-            .map(|channel| {
-                let mut block = Array3::zeros((self.stems(), frames.len(), spectrum.bins()));
-                self.sharing
-                    .share(spectrum, frames.clone(), channel, &mut block.view_mut());
-                block
-            })
-            .collect()
+        let shape = (self.stems(), frames.len(), spectrum.bins());
+        for (channel, block) in self.shares.iter_mut().enumerate() {
+            // The memory of the block before, unless this one is shorter.
+            if block.dim() != shape {
+                *block = Array3::zeros(shape);
+            }
+            let shares = &mut block.view_mut();
+            self.sharing
+                .share(spectrum, frames.clone(), channel, shares);
+        }
     }
 }
 
@@ -141,27 +146,32 @@ impl Iterator for StemBlocks<'_> {
         }
         let block = self.frame..(self.frame + BLOCK_FRAMES).min(self.frames());
         let spectrum = self.sharing.stft().forward_block(self.audio, block.clone());
-        let weights = self.weights(&spectrum);
-        self.frame = block.end;
+        self.share(&spectrum);
         let (stems, channels) = (self.stems(), self.audio.channels());
-        let finished: Vec<&[f32]> = self
-            .overlaps
-            .par_iter_mut()
-            .enumerate()
-            .map(|(index, overlap)| {
-                let (stem, channel) = (index / channels, index % channels);
-                let weights = weights[channel.min(weights.len() - 1)].index_axis(Axis(0), stem);
-                let weights = weights.to_slice().expect("a plane of a contiguous block");
-                overlap.push_weighted(spectrum.channel_rows(channel), weights)
-            })
-            .collect();
-        let len = finished.first().map_or(0, |samples| samples.len());
+        let finished = |overlap: &OverlapAdd<'_>| overlap.finished_by(block.len());
+        let len = self.overlaps.first().map_or(0, finished);
+        self.frame = block.end;
         let mut out = Array3::zeros((stems, channels, len));
-        for (mut row, samples) in out.rows_mut().into_iter().zip(finished) {
-            row.as_slice_mut()
-                .expect("rows are contiguous")
-                .copy_from_slice(samples);
-        }
+        let Self {
+            overlaps, shares, ..
+        } = self;
+        // With nothing finished there are no rows to fill, but frames to add all the same.
+        let rows = out.as_slice_mut().expect("a new array is contiguous");
+        let mut rows: Vec<&mut [f32]> = if len == 0 {
+            overlaps.iter().map(|_| &mut [][..]).collect()
+        } else {
+            rows.chunks_exact_mut(len).collect()
+        };
+        overlaps
+            .par_iter_mut()
+            .zip(&mut rows)
+            .enumerate()
+            .for_each(|(index, (overlap, row))| {
+                let (stem, channel) = (index / channels, index % channels);
+                let weights = shares[channel.min(shares.len() - 1)].index_axis(Axis(0), stem);
+                let weights = weights.to_slice().expect("a plane of a contiguous block");
+                row.copy_from_slice(overlap.push_weighted(spectrum.channel_rows(channel), weights));
+            });
         Some(out)
     }
 }

@@ -458,6 +458,21 @@ impl<'a> OverlapAdd<'a> {
         })
     }
 
+    /// The number of samples that a push of so many frames returns.
+    pub(crate) fn finished_by(&self, frames: usize) -> usize {
+        let stft = self.stft;
+        let frame = self.frame + frames;
+        // The next frame begins half a window before its centre; after the last, all is done.
+        let finished = if frame == self.frames {
+            self.len_samples
+        } else {
+            (frame * stft.config.hop_len)
+                .saturating_sub(stft.window.len() / 2)
+                .clamp(self.start, self.len_samples)
+        };
+        finished - self.start
+    }
+
     fn add(
         &mut self,
         rows: &[Complex32],
@@ -497,14 +512,7 @@ impl<'a> OverlapAdd<'a> {
             }
             self.frame += 1;
         }
-        // The next frame begins half a window before its centre; after the last, all is done.
-        let finished = if self.frame == self.frames {
-            self.len_samples
-        } else {
-            (self.frame * stft.config.hop_len)
-                .saturating_sub(stft.window.len() / 2)
-                .clamp(self.start, self.len_samples)
-        };
+        let finished = self.start + self.finished_by(0);
         self.done.clear();
         let taken = self
             .open

@@ -2,11 +2,12 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::thread;
 
 use anyhow::Context;
 use ndarray::Axis;
 use unbraid::Spectrogram;
-use unbraid::factorize::{Factorization, factorize};
+use unbraid::factorize::{Factorization, factorize_with_spectrogram};
 use unbraid_io::atomic::OutputFolder;
 use unbraid_io::project::{Manifest, write_fit, write_manifest};
 use unbraid_report::{FactorizationPicture, factorization_svg, png};
@@ -46,7 +47,7 @@ fn write(args: &FactorizeArgs, folder: &Path, line: &mut Line) -> Result<Manifes
     let audio = &recording.audio;
     let config = args.factorize.config(audio.sample_rate());
     let stems = args.stems.config(args.factorize.portable);
-    let factorization = factorize(audio, &config, line)?;
+    let (factorization, spectrogram) = factorize_with_spectrogram(audio, &config, line)?;
     let components = factorization.fit.model.components();
 
     let sounds = folder.join("components");
@@ -64,20 +65,20 @@ fn write(args: &FactorizeArgs, folder: &Path, line: &mut Line) -> Result<Manifes
     if stems.residual {
         names.push("residual".to_owned());
     }
-    let mut written = rendering.write(&sounds, &StemFile::each(names), line)?;
+    // The picture and the fit are made beside the sound, which waits for the disk now and then.
+    let (written, drawn) = thread::scope(|scope| {
+        let drawing = scope.spawn(|| -> Result<(), Failure> {
+            write_picture(folder, &args.file, &factorization, &spectrogram)?;
+            Ok(write_fit(folder, &factorization)?)
+        });
+        let written = rendering.write(&sounds, &StemFile::each(names), line);
+        (written, drawing.join())
+    });
+    let mut written = written?;
+    drawn.unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
     for output in &mut written.outputs {
         output.path = format!("components/{}", output.path);
     }
-    write_fit(folder, &factorization)?;
-    // The spectrogram is made once more: it need not be in memory while components are rendered.
-    let spectrogram = Spectrogram::of(
-        audio,
-        &factorization.stft,
-        config.quantity,
-        config.channels,
-        line,
-    )?;
-    write_picture(folder, &args.file, &factorization, &spectrogram)?;
     let settings = serde_json::json!({ "factorize": json(&config)?, "stems": json(&stems)? });
     let manifest = manifest(
         "factorize",

@@ -6,7 +6,7 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use flac_codec::encode::{FlacSampleWriter, Options};
-use ndarray::{ArrayView1, ArrayView2, ArrayView3, Axis, s};
+use ndarray::{ArrayView2, ArrayView3, Axis, s};
 use rayon::prelude::*;
 
 use super::flush::Flushable;
@@ -310,6 +310,10 @@ impl StemSet {
     }
 }
 
+/// Samples that are rounded side by side, so that the compiler uses vectors: a maximum over one after the other
+/// would forbid it.
+const LANES: usize = 8;
+
 /// How samples become integers.
 #[derive(Clone, Copy)]
 struct Rounding {
@@ -336,24 +340,28 @@ impl Rounding {
     /// Round `(stems, channels, samples)`.
     fn round(self, block: ArrayView3<'_, f32>) -> Rounded {
         let (stems, channels, len) = block.dim();
+        let width = len.div_ceil(LANES);
         // What the stems so far add up to, before and after rounding.
-        let (mut sums, mut written) = (vec![0.0; channels * len], vec![0.0; channels * len]);
-        let mut row = vec![0; len];
+        let mut sums = vec![[0.0; LANES]; channels * width];
+        let mut written = sums.clone();
+        let mut samples = vec![[0.0; LANES]; width];
+        let mut row = vec![[0; LANES]; width];
         let mut rounded = Rounded {
             stems: Vec::with_capacity(stems),
             peak: 0.0,
         };
         for stem in block.outer_iter() {
             let mut interleaved = vec![0; channels * len];
-            for (channel, samples) in stem.outer_iter().enumerate() {
-                let at = channel * len..(channel + 1) * len;
+            for (channel, values) in stem.outer_iter().enumerate() {
+                let copies = samples.as_flattened_mut().iter_mut();
+                copies.zip(values).for_each(|(copy, &value)| *copy = value);
+                let at = channel * width..(channel + 1) * width;
                 let (sums, written) = (&mut sums[at.clone()], &mut written[at]);
-                let peak = self.round_row(samples, sums, written, &mut row);
+                let peak = self.round_row(&samples, sums, written, &mut row);
                 rounded.peak = rounded.peak.max(peak);
                 let places = interleaved[channel..].iter_mut().step_by(channels);
-                places
-                    .zip(&row)
-                    .for_each(|(place, &sample)| *place = sample);
+                let integers = row.as_flattened();
+                places.zip(integers).for_each(|(place, &n)| *place = n);
             }
             rounded.stems.push(interleaved);
         }
@@ -363,46 +371,51 @@ impl Rounding {
     /// Round one channel of one stem; returns its level.
     fn round_row(
         self,
-        samples: ArrayView1<'_, f32>,
-        sums: &mut [f64],
-        written: &mut [f64],
-        out: &mut [i32],
+        samples: &[[f32; LANES]],
+        sums: &mut [[f64; LANES]],
+        written: &mut [[f64; LANES]],
+        out: &mut [[i32; LANES]],
     ) -> f64 {
         let Self { gain, full } = self;
-        let (mut highest, mut clipped) = (0.0_f64, 0.0_f64);
-        let mut round = |sample: f32, sum: &mut f64, written: &mut f64, out: &mut i32| {
-            let exact = f64::from(sample) * gain * full;
-            *sum += exact;
-            let now = rounded(sum.clamp(-FARTHEST, FARTHEST));
-            let value = now - *written;
-            *written = now;
-            let held = value.clamp(-full, full - 1.0);
-            *out = (held + TO_INTEGER).to_bits() as u32 as i32;
-            let level = exact.abs();
-            highest = if level > highest { level } else { highest };
-            // How far beyond the end of the range, where the value had to be held there.
-            let limit = if exact > 0.0 { full - 1.0 } else { full };
-            let beyond = if (value - held).abs() > 0.0 {
-                level / limit
-            } else {
-                0.0
-            };
-            clipped = if beyond > clipped { beyond } else { clipped };
-        };
-        let others = sums.iter_mut().zip(written).zip(out);
-        match samples.as_slice() {
-            // Whole vectors at a time.
-            Some(samples) => samples
-                .iter()
-                .zip(others)
-                .for_each(|(&sample, ((sum, written), out))| round(sample, sum, written, out)),
-            None => samples
-                .iter()
-                .zip(others)
-                .for_each(|(&sample, ((sum, written), out))| round(sample, sum, written, out)),
+        // The highest level, and the exact values farthest beyond either end of the range.
+        let (mut highest, mut above, mut below) = ([0.0; LANES], [0.0; LANES], [0.0; LANES]);
+        let rows = samples.iter().zip(sums).zip(written).zip(out);
+        for (((samples, sums), written), out) in rows {
+            for lane in 0..LANES {
+                let exact = f64::from(samples[lane]) * gain * full;
+                sums[lane] += exact;
+                let now = rounded(higher(lower(sums[lane], FARTHEST), -FARTHEST));
+                let value = now - written[lane];
+                written[lane] = now;
+                let held = higher(lower(value, full - 1.0), -full);
+                out[lane] = (held + TO_INTEGER).to_bits() as u32 as i32;
+                highest[lane] = higher(highest[lane], exact.abs());
+                let beyond = if (value - held).abs() > 0.0 {
+                    exact
+                } else {
+                    0.0
+                };
+                above[lane] = higher(above[lane], beyond);
+                below[lane] = lower(below[lane], beyond);
+            }
         }
-        level(highest / full, clipped)
+        let highest = highest.into_iter().fold(0.0, f64::max);
+        let above = above.into_iter().fold(0.0, f64::max) / (full - 1.0);
+        let below = -below.into_iter().fold(0.0, f64::min) / full;
+        level(highest / full, above.max(below))
     }
+}
+
+/// The higher of two numbers, none of them NaN: one instruction, which `f64::max` is not.
+#[inline]
+fn higher(a: f64, b: f64) -> f64 {
+    if a > b { a } else { b }
+}
+
+/// The lower of two numbers, none of them NaN.
+#[inline]
+fn lower(a: f64, b: f64) -> f64 {
+    if a < b { a } else { b }
 }
 
 /// The nearest integer, halves away from zero, for numbers up to [`FARTHEST`].
@@ -410,13 +423,9 @@ impl Rounding {
 fn rounded(x: f64) -> f64 {
     let even = (x + TO_INTEGER) - TO_INTEGER;
     let rest = x - even;
-    if rest >= 0.5 && x > 0.0 {
-        even + 1.0
-    } else if rest <= -0.5 && x < 0.0 {
-        even - 1.0
-    } else {
-        even
-    }
+    let up = if rest >= 0.5 && x > 0.0 { 1.0 } else { 0.0 };
+    let down = if rest <= -0.5 && x < 0.0 { 1.0 } else { 0.0 };
+    even + (up - down)
 }
 
 /// The level of some samples, above 1 if and only if one of them was clipped; `clipped` is the highest of those,

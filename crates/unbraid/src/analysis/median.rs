@@ -62,6 +62,68 @@ pub fn running(values: ArrayView1<'_, f32>, half: usize, out: &mut [f32]) {
     }
 }
 
+/// Sequences whose medians [`running_across`] takes side by side.
+pub(crate) const LANES: usize = 16;
+
+/// The running medians of [`LANES`] sequences at once, whose first and last values go on beyond the edges.
+///
+/// `at` gives the values at a position from 0 to `len − 1`, `median` takes the medians there. Every step rebuilds
+/// the sorted windows without a jump, so that the compiler does it in vectors:
+///
+/// ```text
+/// rest[i]   = sorted[i] if sorted[i] < leaving, else sorted[i + 1]     the window without what leaves
+/// sorted[i] = max(rest[i − 1], min(rest[i], entering))                 and with what enters
+/// ```
+pub(crate) fn running_across(
+    len: usize,
+    half: usize,
+    at: impl Fn(usize) -> [f32; LANES],
+    mut median: impl FnMut(usize, [f32; LANES]),
+) {
+    let Some(last) = len.checked_sub(1) else {
+        return;
+    };
+    let first = at(0);
+    let mut columns: [Vec<f32>; LANES] = first.map(|value| vec![value; half]);
+    for position in 0..=half {
+        let values = at(position.min(last));
+        for (column, value) in columns.iter_mut().zip(values) {
+            column.push(value);
+        }
+    }
+    for column in &mut columns {
+        column.sort_unstable_by(f32::total_cmp);
+    }
+    // One more than the window, which stays above everything.
+    let mut sorted = vec![[f32::INFINITY; LANES]; 2 * half + 2];
+    for (i, row) in sorted[..=2 * half].iter_mut().enumerate() {
+        *row = std::array::from_fn(|lane| columns[lane][i]);
+    }
+    median(0, sorted[half]);
+    for position in 1..len {
+        let leaving = at((position - 1).saturating_sub(half));
+        let entering = at((position + half).min(last));
+        let mut below = [0.0_f32; LANES];
+        for i in 0..=2 * half {
+            let (these, next) = (sorted[i], sorted[i + 1]);
+            let row = &mut sorted[i];
+            for lane in 0..LANES {
+                let keeps = these[lane] < leaving[lane];
+                let rest = if keeps { these[lane] } else { next[lane] };
+                let enters = entering[lane];
+                let inserted = if rest < enters { rest } else { enters };
+                row[lane] = if inserted > below[lane] {
+                    inserted
+                } else {
+                    below[lane]
+                };
+                below[lane] = rest;
+            }
+        }
+        median(position, sorted[half]);
+    }
+}
+
 /// The first place in a sorted window that holds at least `value`.
 fn place(window: &[f32], value: f32) -> usize {
     window.partition_point(|held| held.total_cmp(&value).is_lt())
@@ -115,6 +177,28 @@ mod tests {
             let mut out = vec![f32::NAN; values.len()];
             running(Array1::from(values.clone()).view(), half, &mut out);
             prop_assert_eq!(out, naive(&values, half));
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn sequences_side_by_side_have_the_medians_of_each(
+            len in 1_usize..40,
+            half in 0_usize..30,
+            values in prop::collection::vec((0_u8..12).prop_map(f32::from), 40 * LANES),
+        ) {
+            let mut found = vec![[f32::NAN; LANES]; len];
+            let at = |position: usize| std::array::from_fn(|lane| values[lane * 40 + position]);
+            running_across(len, half, at, |position, medians| found[position] = medians);
+            for lane in 0..LANES {
+                let sequence = &values[lane * 40..][..len];
+                let longer: Vec<f32> = (0..len + 2 * half)
+                    .map(|at| sequence[at.saturating_sub(half).min(len - 1)])
+                    .collect();
+                let expected = &naive(&longer, half)[half..half + len];
+                let found: Vec<f32> = found.iter().map(|row| row[lane]).collect();
+                prop_assert_eq!(&found[..], expected, "lane {}", lane);
+            }
         }
     }
 

@@ -25,8 +25,12 @@ pub(crate) struct WavFile {
     left: u64,
     /// Whether an odd number of bytes is promised: then one more follows.
     padded: bool,
+    /// What is still to be written.
     bytes: Vec<u8>,
 }
+
+/// Bytes that are hashed and written at once.
+const WRITTEN_AT_ONCE: usize = 1 << 16;
 
 impl WavFile {
     /// Write the header of `len_samples` samples per channel.
@@ -39,7 +43,7 @@ impl WavFile {
     ) -> io::Result<Self> {
         let frame = format.bytes_per_sample() * u64::from(channels);
         let left = frame * len_samples;
-        let mut writer = Self {
+        let mut begun = Self {
             file,
             digest: Digest::default(),
             format,
@@ -47,13 +51,13 @@ impl WavFile {
             padded: left % 2 == 1,
             bytes: header(format, sample_rate, channels, len_samples),
         };
-        writer.put()?;
-        Ok(writer)
+        begun.put()?;
+        Ok(begun)
     }
 
     /// Write integers that are in the format's range.
     pub(crate) fn write_integers(&mut self, samples: &[i32]) -> io::Result<()> {
-        self.bytes.clear();
+        let before = self.bytes.len();
         match self.format {
             OutputFormat::Wav16 => {
                 let low = |&sample: &i32| (sample as i16).to_le_bytes();
@@ -61,14 +65,14 @@ impl WavFile {
             }
             _ => pack_24(samples, &mut self.bytes),
         }
-        self.put_data()
+        self.count(before)
     }
 
     /// Write samples in floating point.
     pub(crate) fn write_floats(&mut self, samples: impl Iterator<Item = f32>) -> io::Result<()> {
-        self.bytes.clear();
+        let before = self.bytes.len();
         self.bytes.extend(samples.flat_map(f32::to_le_bytes));
-        self.put_data()
+        self.count(before)
     }
 
     /// Complete the file; its SHA-256.
@@ -77,32 +81,38 @@ impl WavFile {
             let reason = format!("{} bytes fewer came than were promised", self.left);
             return Err(io::Error::other(reason));
         }
-        self.bytes.clear();
-        self.bytes.resize(usize::from(self.padded), 0);
+        self.bytes.extend(self.padded.then_some(0));
         self.put()?;
         Ok(self.digest.hex())
     }
 
-    fn put_data(&mut self) -> io::Result<()> {
-        let Some(left) = self.left.checked_sub(self.bytes.len() as u64) else {
+    /// Count the bytes from `before` on as data, and write when there are enough.
+    fn count(&mut self, before: usize) -> io::Result<()> {
+        let Some(left) = self.left.checked_sub((self.bytes.len() - before) as u64) else {
             return Err(io::Error::other("more samples came than were promised"));
         };
         self.left = left;
+        if self.bytes.len() < WRITTEN_AT_ONCE {
+            return Ok(());
+        }
         self.put()
     }
 
     fn put(&mut self) -> io::Result<()> {
         self.digest.update(&self.bytes);
-        self.file.write_all(&self.bytes)
+        self.file.write_all(&self.bytes)?;
+        self.bytes.clear();
+        Ok(())
     }
 }
 
 /// The low 24 bits of every sample, little end first. Four samples make three words: a loop over single
 /// bytes takes as long as all the rest of writing.
 fn pack_24(samples: &[i32], bytes: &mut Vec<u8>) {
-    bytes.resize(3 * samples.len(), 0);
+    let before = bytes.len();
+    bytes.resize(before + 3 * samples.len(), 0);
     let (fours, rest) = samples.as_chunks::<4>();
-    let (twelves, tail) = bytes.as_chunks_mut::<12>();
+    let (twelves, tail) = bytes[before..].as_chunks_mut::<12>();
     for (out, four) in twelves.iter_mut().zip(fours) {
         let [a, b, c, d] = four.map(|sample| sample as u32 & 0x00FF_FFFF);
         let words = [a | b << 24, b >> 8 | c << 16, c >> 16 | d << 8];
@@ -179,7 +189,7 @@ mod tests {
     fn bits_beyond_twenty_four_are_cut_off_in_any_number_of_samples() {
         let samples: Vec<i32> = (0..11).map(|n| (n - 5) * 1_398_101).collect();
         for len in 0..samples.len() {
-            let mut bytes = vec![1; 5];
+            let mut bytes = Vec::new();
             pack_24(&samples[..len], &mut bytes);
             let slow: Vec<u8> = samples[..len]
                 .iter()
