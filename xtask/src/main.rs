@@ -10,6 +10,7 @@
 
 mod crosscheck;
 mod demo;
+mod piano;
 mod python;
 mod test;
 
@@ -34,6 +35,8 @@ enum Command {
     Crosscheck(crosscheck::Arguments),
     /// Make the demo clip and its stems anew from the packages they come from
     Demo(demo::Arguments),
+    /// Make the built-in piano's templates anew from recorded notes
+    Piano(piano::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -41,6 +44,7 @@ fn main() -> ExitCode {
         Command::Test(arguments) => test::run(&arguments),
         Command::Crosscheck(arguments) => crosscheck::run(&arguments),
         Command::Demo(arguments) => demo::run(&arguments).map(|()| ExitCode::SUCCESS),
+        Command::Piano(arguments) => piano::run(&arguments).map(|()| ExitCode::SUCCESS),
     };
     result.unwrap_or_else(|error| {
         eprintln!("error: {error:#}");

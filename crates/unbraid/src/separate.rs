@@ -3,8 +3,10 @@
 use serde::{Deserialize, Serialize};
 
 use crate::factorize::{FactorizeConfig, factorize};
-use crate::group::{Overrides, Source};
+use crate::group::{Kind, Overrides, Source};
+use crate::mask::Render;
 use crate::observe::Observer;
+use crate::recipe::voice_piano::{NoteTemplates, VoicePianoConfig, voice_piano};
 use crate::sharing::StemsConfig;
 use crate::{Audio, Error, Separation};
 
@@ -18,6 +20,8 @@ pub struct SeparateConfig {
     pub sources: Vec<Source>,
     /// What a person decided.
     pub overrides: Overrides,
+    /// One singer and one piano.
+    pub voice_piano: VoicePianoConfig,
     /// Masks → stems.
     pub stems: StemsConfig,
 }
@@ -49,7 +53,43 @@ pub fn separate(
     config: &SeparateConfig,
     observer: &mut dyn Observer,
 ) -> Result<Separation, Error> {
-    blind(audio, config, observer)
+    let sung = |source: &Source| source.kind == Some(Kind::Voice);
+    let played = |source: &Source| source.kind == Some(Kind::Piano);
+    let by_hand = !config.overrides.names().is_empty();
+    match &config.sources[..] {
+        [a, b] if !by_hand && (sung(a) && played(b) || played(a) && sung(b)) => {
+            singer_and_piano(audio, config, observer)
+        }
+        _ => blind(audio, config, observer),
+    }
+}
+
+/// One voice and one piano: a model of each.
+fn singer_and_piano(
+    audio: &Audio,
+    config: &SeparateConfig,
+    observer: &mut dyn Observer,
+) -> Result<Separation, Error> {
+    config.stems.render.check()?;
+    if config.stems.render == Render::Model {
+        let requirement =
+            "ratio or binary for a voice and a piano, whose masks are means of several";
+        return Err(Error::config("stems.render", "model", requirement));
+    }
+    if config.stems.residual {
+        let requirement = "false for a voice and a piano: their masks leave nothing over";
+        return Err(Error::config("stems.residual", true, requirement));
+    }
+    let piano = |stft: &crate::Stft, rate| Ok(NoteTemplates::built_in(stft, rate));
+    let mut heard = voice_piano(audio, &piano, &config.voice_piano, observer)?;
+    let voice_first = config.sources[0].kind == Some(Kind::Voice);
+    heard.sharing = heard.sharing.rendered(config.stems.render, voice_first);
+    Ok(Separation {
+        sources: config.sources.clone(),
+        notes: heard.notes(),
+        components: None,
+        sharing: Box::new(heard.sharing),
+    })
 }
 
 /// Free components, grouped: what suits any sources, for want of something better.

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use unbraid::group::{Grouping, Kind, Overrides, Source, parse_sources};
+use unbraid::recipe::voice_piano::VoicePianoConfig;
 use unbraid::{SeparateConfig, separate};
 use unbraid_io::Error as IoError;
 use unbraid_io::atomic::OutputFolder;
@@ -132,6 +133,10 @@ fn one(
         factorize: args.factorize.config(audio.sample_rate()),
         sources: sources.to_vec(),
         overrides: overrides.clone(),
+        voice_piano: VoicePianoConfig {
+            portable: args.factorize.portable,
+            ..VoicePianoConfig::default()
+        },
         stems: args.stems.config(args.factorize.portable),
     };
     let separation = separate(audio, &config, line)?;

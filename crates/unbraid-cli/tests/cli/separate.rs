@@ -355,11 +355,28 @@ fn special_models_that_do_not_exist_yet_are_named() {
             "separate",
             "song.wav",
             "--sources",
-            "voice,piano",
+            "voice,bass",
             "--iterations",
             "5",
         ])
         .assert()
         .success()
         .stdout(predicate::str::contains("blind"));
+}
+
+#[test]
+fn a_voice_and_a_piano_have_a_model_of_their_own() {
+    let dir = tempfile::tempdir().unwrap();
+    write_mixture(&dir.path().join("song.wav"));
+    unbraid(dir.path())
+        .args(["separate", "song.wav", "--sources", "voice,piano"])
+        .assert()
+        .success()
+        .stdout(predicate::str::contains("the piano is tuned"));
+    unbraid(dir.path())
+        .args(["separate", "song.wav", "--sources", "voice,piano"])
+        .args(["--residual", "--overwrite"])
+        .assert()
+        .failure()
+        .stderr(predicate::str::contains("stems.residual"));
 }

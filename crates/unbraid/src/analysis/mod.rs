@@ -5,5 +5,7 @@
     reason = "views are handed over by value, as ndarray does: they are two pointers wide"
 )]
 
+pub mod glottal;
 pub mod hpss;
 pub mod median;
+pub mod viterbi;

@@ -1,6 +1,7 @@
 //! A model and a spectrogram come in; the fitted model and its trace go out.
 
 mod extrapolate;
+mod joint;
 mod pass;
 mod step;
 
@@ -14,6 +15,8 @@ use crate::observe::{Observer, Progress, Stage};
 use crate::{Error, Spectrogram};
 use extrapolate::Momentum;
 use pass::{Pass, Scheme};
+
+pub use joint::{Term, divergences, fit_jointly};
 
 /// Settings of the fit.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]

@@ -4,10 +4,15 @@
 //! that one fused pass over the data serves them all: free components, fixed dictionaries, slowly
 //! adapting ones, side by side.
 
+mod bands;
 mod column;
 mod low_rank;
 mod start;
+mod voice;
 
+pub use bands::Bands;
 pub use column::{Column, Penalties, Update};
 pub use low_rank::{LowRank, Part};
 pub use start::Start;
+pub(crate) use voice::ROWS;
+pub use voice::Voice;

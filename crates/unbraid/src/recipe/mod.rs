@@ -3,5 +3,6 @@
 //! One file per task: which parts, which rounds, which fallback.
 
 mod blind;
+pub mod voice_piano;
 
 pub use blind::{BlindConfig, FirstFactors, blind};

@@ -1,0 +1,148 @@
+//! Where the voice's harmonics are comes in; a source–filter model of one singer goes out.
+
+use ndarray::{Array2, ArrayView2};
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use rayon::prelude::*;
+
+use super::Bands;
+
+/// One singer: a glottal excitation along one pitch, through a smooth filter, and breath.
+///
+/// ```text
+/// Λ[f, t] = e[f, t] · Σ_p bump_p(f) · (Σ_j g[t, j] · φ[j, p])  +  Σ_p bump_p(f) · b[t, p]
+///           excitation   filter: vowels φ, as loud as g            unvoiced: breath, consonants
+/// ```
+///
+/// The excitation is given ([`crate::analysis::glottal::excitation`]); filters, gains and breath are fitted. Without
+/// shapes ([`Voice::with_free_filter`]) every frame has a filter of its own, one gain per band.
+///
+/// # Shapes
+///
+/// | | shape |
+/// |---|---|
+/// | `excitation` | `(frames, bins)` |
+/// | `shapes` | `(shapes, bands)`, every row adds up to one |
+/// | `gains` | `(frames, shapes)`, or `(frames, bands)` |
+/// | `breath` | `(frames, bands)` |
+///
+/// # References
+///
+/// - J.-L. Durrieu, B. David, G. Richard, *A musically motivated mid-level representation for pitch
+///   estimation and musical audio source separation*, IEEE JSTSP 2011.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Voice {
+    pub(crate) excitation: Array2<f32>,
+    pub(crate) bands: Bands,
+    pub(crate) shapes: Option<Array2<f32>>,
+    pub(crate) gains: Array2<f32>,
+    pub(crate) breath: Array2<f32>,
+    /// What breath costs on top of its share of the data: it could explain anything.
+    pub(crate) breath_price: f32,
+}
+
+impl Voice {
+    /// A voice whose filters are sums of `shapes` shapes, learnt on the recording.
+    ///
+    /// `level` is the mean of the data: where the gains start.
+    #[must_use]
+    pub fn with_shapes(
+        excitation: Array2<f32>,
+        bands: Bands,
+        shapes: usize,
+        level: f32,
+        seed: u64,
+    ) -> Self {
+        let mut rng = ChaCha8Rng::seed_from_u64(seed);
+        let (frames, count) = (excitation.nrows(), bands.count());
+        let mut filters =
+            Array2::from_shape_simple_fn((shapes, count), || 0.2 + rng.random::<f32>());
+        for mut row in filters.rows_mut() {
+            let sum = row.sum();
+            row /= sum;
+        }
+        let start = level * 2.0 * count as f32 / shapes as f32;
+        let gains = Array2::from_shape_simple_fn((frames, shapes), || {
+            start * (1.0 + 0.1 * rng.random::<f32>())
+        });
+        Self {
+            shapes: Some(filters),
+            gains,
+            ..Self::with_free_filter(excitation, bands, level)
+        }
+    }
+
+    /// A voice with a filter of its own in every frame.
+    #[must_use]
+    pub fn with_free_filter(excitation: Array2<f32>, bands: Bands, level: f32) -> Self {
+        let shape = (excitation.nrows(), bands.count());
+        Self {
+            excitation,
+            bands,
+            shapes: None,
+            gains: Array2::from_elem(shape, 2.0 * level),
+            breath: Array2::from_elem(shape, 0.1 * level),
+            breath_price: 0.3,
+        }
+    }
+
+    /// The number of frames.
+    #[must_use]
+    pub fn frames(&self) -> usize {
+        self.excitation.nrows()
+    }
+
+    /// The number of bins.
+    #[must_use]
+    pub fn bins(&self) -> usize {
+        self.excitation.ncols()
+    }
+
+    /// The filter's gain in every band and frame, `(frames, bands)`.
+    #[must_use]
+    pub fn filters(&self) -> Array2<f32> {
+        match &self.shapes {
+            Some(shapes) => self.gains.dot(shapes),
+            None => self.gains.clone(),
+        }
+    }
+
+    /// The excitation, `(frames, bins)`.
+    #[must_use]
+    pub fn excitation(&self) -> ArrayView2<'_, f32> {
+        self.excitation.view()
+    }
+
+    /// What the filtered excitation makes, `(frames, bins)`.
+    #[must_use]
+    pub fn voiced_model(&self) -> Array2<f32> {
+        let (filters, bins) = (self.filters(), self.bins());
+        let mut model = Array2::zeros(self.excitation.raw_dim());
+        let rows = model.as_slice_mut().expect(ROWS).par_chunks_mut(bins);
+        rows.enumerate().for_each(|(frame, out)| {
+            self.bands
+                .spread(filters.row(frame).to_slice().expect(ROWS), out);
+            let excitation = self.excitation.row(frame);
+            for (out, e) in out.iter_mut().zip(excitation.to_slice().expect(ROWS)) {
+                *out *= e;
+            }
+        });
+        model
+    }
+
+    /// The whole voice, `(frames, bins)`.
+    #[must_use]
+    pub fn model(&self) -> Array2<f32> {
+        let mut model = self.voiced_model();
+        let mut curve = vec![0.0; self.bins()];
+        for (mut row, breath) in model.outer_iter_mut().zip(self.breath.outer_iter()) {
+            self.bands
+                .spread(breath.to_slice().expect(ROWS), &mut curve);
+            row.iter_mut().zip(&curve).for_each(|(x, b)| *x += b);
+        }
+        model
+    }
+}
+
+/// Why rows are slices.
+pub(crate) const ROWS: &str = "arrays of the model are in standard layout";
