@@ -140,6 +140,22 @@ pub enum Error {
         /// What is wrong.
         reason: String,
     },
+    /// A dictionary is damaged, or holds something else.
+    #[error("not a usable dictionary ({reason}): {}", path.display())]
+    Dictionary {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        reason: String,
+    },
+    /// There is nothing to learn notes from.
+    #[error("no notes to learn from ({reason}): {}", path.display())]
+    Notes {
+        /// The folder or file.
+        path: PathBuf,
+        /// What is wrong.
+        reason: String,
+    },
     /// The project was written by a later version.
     #[error("written in project format {found}, but this program knows up to {known}: {}", path.display())]
     Version {
@@ -181,6 +197,10 @@ impl Error {
             Self::Write { .. } => {
                 Some("check the free space, and that you may write there; or choose another -o")
             }
+            Self::Dictionary { .. } => Some("make it again with `unbraid learn`"),
+            Self::Notes { .. } => Some(
+                "single notes are wanted, one a file, named like A4v10.wav or 060-080.wav, or with a clear pitch",
+            ),
             Self::Scores { .. } => {
                 Some("museval's JSON files are read, such as `unbraid evaluate -o` writes them")
             }

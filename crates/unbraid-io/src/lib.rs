@@ -3,6 +3,7 @@
 //! | module | reads and writes |
 //! |---|---|
 //! | [`audio`] | WAV and FLAC: recordings in, stems out |
+//! | [`knowledge`] | dictionaries, folders of notes, scores |
 //! | [`metrics`] | scores in museval's JSON; where data sets and separators keep their stems |
 //! | [`atomic`] | output that appears whole under its final name, or not at all |
 //! | [`project`] | the project folder: `unbraid.json`, the fit as `.safetensors` and `.npz` |
@@ -14,6 +15,7 @@ pub mod atomic;
 pub mod audio;
 mod digest;
 pub mod error;
+pub mod knowledge;
 pub mod metrics;
 pub mod project;
 

@@ -68,6 +68,14 @@ pub enum Error {
         /// Which of them, from 0.
         index: usize,
     },
+    /// Templates of another transform, without what it takes to make them anew.
+    #[error("the dictionary is of {made}, and carries nothing to make it anew for {wanted}")]
+    Analysis {
+        /// The transform that the templates belong to.
+        made: String,
+        /// What they are needed for.
+        wanted: String,
+    },
     /// The caller's observer asked to stop.
     #[error("cancelled")]
     Cancelled,

@@ -19,6 +19,7 @@ pub mod evaluate;
 pub mod factorize;
 pub mod fit;
 pub mod group;
+pub mod knowledge;
 pub mod mask;
 pub mod model;
 pub mod observe;

@@ -1,0 +1,576 @@
+//! Templates with labels come in, learnt or read from a file; the same under another transform or tuning go out.
+
+use ndarray::{Array2, ArrayView2, Axis, concatenate};
+use serde::{Deserialize, Serialize};
+
+use super::example::{Example, analyze};
+use super::inharmonicity::{InharmonicityCurve, relabelled_hz};
+use super::pitch::hz_of_midi;
+use crate::{Error, Stft, StftConfig};
+
+/// Bins of the mean spectra for each bin of the templates: frames are padded with zeros to so many times their
+/// transform, so that a template can be read off between bins.
+pub const FINENESS: usize = 4;
+
+/// What one template stands for.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Atom {
+    /// The pitch as a MIDI note number with its cents behind the point, 69 being 440 Hz; none for what has no pitch.
+    pub note: Option<f32>,
+    /// How hard it was struck, as a MIDI velocity from 1 to 127.
+    pub velocity: f32,
+    /// Which slice of its life this is, from 0 ([`super::SLICES_SECS`]).
+    pub slice: usize,
+    /// Anything else, such as a phoneme or the name of a drum.
+    pub label: String,
+    /// How far its partials are stretched: partial m lies at `m f0 √(1 + B m²)`.
+    pub inharmonicity: f32,
+    /// The template's sum before it was brought to one: how loud this slice is beside the others.
+    pub level: f32,
+}
+
+impl Default for Atom {
+    fn default() -> Self {
+        Self {
+            note: None,
+            velocity: 64.0,
+            slice: 0,
+            label: String::new(),
+            inharmonicity: 0.0,
+            level: 1.0,
+        }
+    }
+}
+
+impl Atom {
+    /// The MIDI note number, without cents.
+    #[must_use]
+    pub fn key(&self) -> Option<u8> {
+        self.note.map(|note| note.round().clamp(0.0, 127.0) as u8)
+    }
+}
+
+/// Where a dictionary came from.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Provenance {
+    /// What it was learnt from: folders, files, presets.
+    pub origin: String,
+    /// Who made the recordings.
+    pub author: String,
+    /// The licence of the recordings.
+    pub licence: String,
+    /// The program that learnt it.
+    pub program: String,
+}
+
+/// Templates that are known, with what each stands for.
+///
+/// Templates belong to one transform at one sample rate. A dictionary that carries the examples it was learnt from
+/// gives templates for any other ([`Dictionary::at`]), by analysing them anew; and any can be retuned as a whole
+/// ([`Dictionary::retuned`]).
+///
+/// # Shapes
+///
+/// [`Dictionary::templates`] has shape `(bins, atoms)`; every template has unit sum.
+///
+/// # Examples
+///
+/// ```
+/// use unbraid::StftConfig;
+/// use unbraid::knowledge::{Example, Provenance, learn};
+///
+/// // A decaying note of 440 Hz.
+/// let samples = (0..16_000)
+///     .map(|n| (f64::from(n) * 0.345_575).sin() as f32 * (-f64::from(n) / 4000.0).exp() as f32)
+///     .collect();
+/// let example = Example::new(samples, 8000)?.with_note(69.0);
+/// let piano = learn("piano", vec![example], StftConfig::with_fft_len(512), 8000, Provenance::default())?;
+/// assert_eq!(piano.templates().dim(), (257, 5));
+///
+/// // The same instrument 20 cents sharp, and under a longer window.
+/// let sharp = piano.retuned(20.0)?.at(StftConfig::with_fft_len(1024), 8000)?;
+/// assert_eq!(sharp.templates().dim(), (513, 5));
+/// # Ok::<(), unbraid::Error>(())
+/// ```
+#[derive(Debug, Clone, PartialEq)]
+pub struct Dictionary {
+    kind: String,
+    atoms: Vec<Atom>,
+    stft: StftConfig,
+    sample_rate: u32,
+    /// `(bins, atoms)`.
+    templates: Array2<f32>,
+    /// `(fine bins, atoms)`, or nothing if they have not been needed yet.
+    means: Option<Array2<f32>>,
+    /// What the atoms were learnt from: a run of atoms each.
+    examples: Vec<Example>,
+    /// How much sharper than the examples the templates are.
+    cents: f32,
+    provenance: Provenance,
+}
+
+impl Dictionary {
+    /// A dictionary from its pieces: what a file holds.
+    ///
+    /// `means` are the mean spectra with [`FINENESS`] times as many bins, `((bins − 1) · FINENESS + 1, atoms)`, and
+    /// `examples` the sounds that were learnt from; without either the templates can only be used as they are.
+    ///
+    /// # Errors
+    ///
+    /// - [`Error::Config`] if the transform is not allowed, or the rate is zero.
+    /// - [`Error::Shape`] if the arrays do not fit the transform and the atoms.
+    /// - [`Error::NotNonNegative`] if a value is negative or not finite.
+    pub fn from_parts(
+        kind: &str,
+        atoms: Vec<Atom>,
+        stft: StftConfig,
+        sample_rate: u32,
+        templates: ArrayView2<'_, f32>,
+        means: Option<Array2<f32>>,
+        examples: Vec<Example>,
+        provenance: Provenance,
+    ) -> Result<Self, Error> {
+        let bins = Stft::new(stft)?.bins();
+        if sample_rate == 0 {
+            return Err(Error::config("sample_rate", sample_rate, "at least 1 Hz"));
+        }
+        let shape = |what, array: ArrayView2<'_, f32>, bins: usize| {
+            if array.dim() == (bins, atoms.len()) {
+                return Ok(());
+            }
+            Err(Error::Shape {
+                what,
+                expected: vec![bins, atoms.len()],
+                actual: array.shape().to_vec(),
+            })
+        };
+        let check = |what, array: ArrayView2<'_, f32>| {
+            crate::spectrogram::check_non_negative(
+                what,
+                array.indexed_iter().map(|((f, k), &v)| ([f, k], v)),
+            )
+        };
+        shape("the array of templates", templates, bins)?;
+        check("the array of templates", templates)?;
+        if let Some(means) = &means {
+            shape("the array of mean spectra", means.view(), fine_bins(bins))?;
+            check("the array of mean spectra", means.view())?;
+        }
+        if atoms.is_empty() {
+            return Err(Error::TooShort {
+                what: "the list of atoms",
+                needed: 1,
+                actual: 0,
+            });
+        }
+        let mut templates = templates.to_owned();
+        normalize(&mut templates);
+        Ok(Self {
+            kind: kind.to_owned(),
+            atoms,
+            stft,
+            sample_rate,
+            templates,
+            means,
+            examples,
+            cents: 0.0,
+            provenance,
+        })
+    }
+
+    /// From mean spectra: templates are read off them.
+    pub(super) fn from_means(
+        kind: &str,
+        atoms: Vec<Atom>,
+        (stft, sample_rate): (StftConfig, u32),
+        means: Array2<f32>,
+        examples: Vec<Example>,
+        provenance: Provenance,
+    ) -> Self {
+        let templates = read_off(means.view(), |hz| hz, sample_rate, stft.fft_len);
+        Self {
+            kind: kind.to_owned(),
+            atoms,
+            stft,
+            sample_rate,
+            templates,
+            means: Some(means),
+            examples,
+            cents: 0.0,
+            provenance,
+        }
+    }
+
+    /// What kind of sound it explains, such as `piano`.
+    #[must_use]
+    pub fn kind(&self) -> &str {
+        &self.kind
+    }
+
+    /// What each template stands for.
+    #[must_use]
+    pub fn atoms(&self) -> &[Atom] {
+        &self.atoms
+    }
+
+    /// The templates, `(bins, atoms)`, each of unit sum.
+    #[must_use]
+    pub fn templates(&self) -> ArrayView2<'_, f32> {
+        self.templates.view()
+    }
+
+    /// The mean spectra, `((bins − 1) · FINENESS + 1, atoms)`, if they are there.
+    #[must_use]
+    pub fn means(&self) -> Option<ArrayView2<'_, f32>> {
+        self.means.as_ref().map(|means| means.view())
+    }
+
+    /// The transform that the templates belong to.
+    #[must_use]
+    pub fn stft(&self) -> StftConfig {
+        self.stft
+    }
+
+    /// The sample rate that they belong to, in Hz.
+    #[must_use]
+    pub fn sample_rate(&self) -> u32 {
+        self.sample_rate
+    }
+
+    /// The sounds it was learnt from, as far as it carries them.
+    #[must_use]
+    pub fn examples(&self) -> &[Example] {
+        &self.examples
+    }
+
+    /// Where it came from.
+    #[must_use]
+    pub fn provenance(&self) -> &Provenance {
+        &self.provenance
+    }
+
+    /// How much sharper than what was learnt it has been tuned, in cents.
+    #[must_use]
+    pub fn cents(&self) -> f32 {
+        self.cents
+    }
+
+    /// The same without the examples: smaller, and for this transform alone.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Dictionary::at`].
+    pub fn without_examples(&self) -> Result<Self, Error> {
+        let mut bare = self.with_means()?;
+        bare.examples.clear();
+        Ok(bare)
+    }
+
+    /// The same atoms under another transform.
+    ///
+    /// # Errors
+    ///
+    /// - [`Error::Config`] if the transform is not allowed.
+    /// - [`Error::Analysis`] if the dictionary is of another transform and carries no examples.
+    pub fn at(&self, stft: StftConfig, sample_rate: u32) -> Result<Self, Error> {
+        Stft::new(stft)?;
+        let same = (stft.window, stft.window_len, stft.fft_len, sample_rate)
+            == (
+                self.stft.window,
+                self.stft.window_len,
+                self.stft.fft_len,
+                self.sample_rate,
+            );
+        if same {
+            let mut again = self.clone();
+            // Templates do not depend on the hop.
+            again.stft = stft;
+            return Ok(again);
+        }
+        if self.examples.is_empty() {
+            return Err(Error::Analysis {
+                made: describe(self.stft, self.sample_rate),
+                wanted: describe(stft, sample_rate),
+            });
+        }
+        let (atoms, means) = analyze(&self.examples, stft, sample_rate)?;
+        let mut other = Self::from_means(
+            &self.kind,
+            atoms,
+            (stft, sample_rate),
+            means,
+            self.examples.clone(),
+            self.provenance.clone(),
+        );
+        if self.cents != 0.0 {
+            other = other.retuned(self.cents)?;
+        }
+        Ok(other)
+    }
+
+    /// The whole instrument tuned sharper by so many cents, from where it is now: `D_c(f) = D(f / 2^(c/1200))`.
+    ///
+    /// # Errors
+    ///
+    /// - [`Error::Config`] if `cents` is not finite, or beyond an octave.
+    /// - [`Error::Analysis`] if the dictionary carries neither mean spectra nor examples.
+    pub fn retuned(&self, cents: f32) -> Result<Self, Error> {
+        if !(cents.abs() <= 1200.0) {
+            return Err(Error::config("tuning", cents, "between -1200 and 1200 cents"));
+        }
+        let mut other = self.with_means()?;
+        let ratio = 2.0_f64.powf(f64::from(other.cents + cents) / 1200.0);
+        let means = other.means.as_ref().expect("made just above");
+        other.templates = read_off(
+            means.view(),
+            |hz| hz / ratio,
+            self.sample_rate,
+            self.stft.fft_len,
+        );
+        other.cents += cents;
+        for atom in &mut other.atoms {
+            atom.note = atom.note.map(|note| note + cents / 100.0);
+        }
+        Ok(other)
+    }
+
+    /// Only some atoms, without the examples.
+    ///
+    /// # Panics
+    ///
+    /// If an index is not below the number of atoms.
+    #[must_use]
+    pub fn select(&self, atoms: &[usize]) -> Self {
+        Self {
+            kind: self.kind.clone(),
+            atoms: atoms.iter().map(|&k| self.atoms[k].clone()).collect(),
+            stft: self.stft,
+            sample_rate: self.sample_rate,
+            templates: self.templates.select(Axis(1), atoms),
+            means: self.means.as_ref().map(|means| means.select(Axis(1), atoms)),
+            examples: Vec::new(),
+            cents: self.cents,
+            provenance: self.provenance.clone(),
+        }
+    }
+
+    /// With every key of a range that has no atoms made from its nearest neighbour, partials moved to where they would
+    /// lie: `stretch` says whether inharmonicity is interpolated along the keyboard, or partials move all alike.
+    ///
+    /// Keys more than `reach` semitones away from any that was learnt stay away.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Analysis`] if the dictionary carries neither mean spectra nor examples.
+    pub fn completed(
+        &self,
+        keys: std::ops::RangeInclusive<u8>,
+        reach: f32,
+        stretch: bool,
+    ) -> Result<Self, Error> {
+        let whole = self.with_means()?;
+        let means = whole.means.as_ref().expect("made just above");
+        let curve = InharmonicityCurve::of(&whole.atoms);
+        let present: std::collections::BTreeSet<u8> =
+            whole.atoms.iter().filter_map(Atom::key).collect();
+        let mut made: Vec<(Atom, ndarray::Array1<f32>)> = Vec::new();
+        for key in keys {
+            if present.contains(&key) {
+                continue;
+            }
+            let Some(&near) = present
+                .iter()
+                .min_by_key(|&&near| (near.abs_diff(key), near < key))
+            else {
+                break;
+            };
+            let shift = f32::from(key) - f32::from(near);
+            if shift.abs() > reach {
+                continue;
+            }
+            for (k, atom) in whole.atoms.iter().enumerate() {
+                if atom.key() != Some(near) {
+                    continue;
+                }
+                let note = atom.note.unwrap_or(f32::from(near));
+                let b = if stretch {
+                    curve.at(note + shift).unwrap_or(atom.inharmonicity)
+                } else {
+                    atom.inharmonicity
+                };
+                let from = (hz_of_midi(note), f64::from(atom.inharmonicity));
+                let to = (hz_of_midi(note + shift), f64::from(b));
+                let hz_per_fine =
+                    f64::from(self.sample_rate) / (self.stft.fft_len * FINENESS) as f64;
+                let column = means.column(k);
+                let moved = (0..column.len())
+                    .map(|fine| {
+                        let hz = fine as f64 * hz_per_fine;
+                        at_fine(column, relabelled_hz(hz, to, from) / hz_per_fine)
+                    })
+                    .collect();
+                let atom = Atom {
+                    note: Some(note + shift),
+                    inharmonicity: b,
+                    ..atom.clone()
+                };
+                made.push((atom, moved));
+            }
+        }
+        let mut atoms = whole.atoms.clone();
+        let mut columns: Vec<_> = means.columns().into_iter().collect();
+        for (atom, column) in &made {
+            atoms.push(atom.clone());
+            columns.push(column.view());
+        }
+        let mut order: Vec<usize> = (0..atoms.len()).collect();
+        order.sort_by(|&a, &b| {
+            let place = |k: usize| (atoms[k].note.unwrap_or(0.0), atoms[k].velocity, atoms[k].slice);
+            place(a).partial_cmp(&place(b)).unwrap_or(std::cmp::Ordering::Equal)
+        });
+        let columns: Vec<_> = order.iter().map(|&k| columns[k].clone().insert_axis(Axis(1))).collect();
+        let all = concatenate(Axis(1), &columns).expect("columns of one length");
+        let atoms = order.iter().map(|&k| atoms[k].clone()).collect();
+        let ratio = 2.0_f64.powf(f64::from(self.cents) / 1200.0);
+        let templates = read_off(all.view(), |hz| hz / ratio, self.sample_rate, self.stft.fft_len);
+        Ok(Self {
+            atoms,
+            templates,
+            means: Some(all),
+            examples: Vec::new(),
+            ..whole
+        })
+    }
+
+    /// With layers of loudness between those that were learnt: `steps` between each two, on a logarithmic scale, which
+    /// is how the spectrum of a struck string opens up with the blow.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Analysis`] if the dictionary carries neither mean spectra nor examples.
+    pub fn with_velocities_between(&self, steps: usize) -> Result<Self, Error> {
+        let whole = self.with_means()?;
+        let means = whole.means.as_ref().expect("made just above");
+        let mut atoms = whole.atoms.clone();
+        let mut columns: Vec<ndarray::Array1<f32>> =
+            means.columns().into_iter().map(|c| c.to_owned()).collect();
+        for (a, low) in whole.atoms.iter().enumerate() {
+            // The next louder layer of the same slice of the same key.
+            let next = (0..whole.atoms.len())
+                .filter(|&b| {
+                    let high = &whole.atoms[b];
+                    high.key().is_some()
+                        && (high.key(), high.slice) == (low.key(), low.slice)
+                        && high.label == low.label
+                        && high.velocity > low.velocity
+                })
+                .min_by(|&x, &y| whole.atoms[x].velocity.total_cmp(&whole.atoms[y].velocity));
+            let Some(b) = next else { continue };
+            let high = &whole.atoms[b];
+            for step in 1..=steps {
+                let share = step as f32 / (steps + 1) as f32;
+                let mix = |x: f32, y: f32| x + share * (y - x);
+                let floor = 1e-6 * means.column(a).sum().max(means.column(b).sum());
+                let column = ndarray::Zip::from(means.column(a))
+                    .and(means.column(b))
+                    .map_collect(|&x, &y| mix((x + floor).ln(), (y + floor).ln()).exp());
+                atoms.push(Atom {
+                    velocity: mix(low.velocity, high.velocity),
+                    level: mix(low.level.max(1e-9).ln(), high.level.max(1e-9).ln()).exp(),
+                    ..low.clone()
+                });
+                columns.push(column);
+            }
+        }
+        let views: Vec<_> = columns.iter().map(|c| c.view().insert_axis(Axis(1))).collect();
+        let means = concatenate(Axis(1), &views).expect("columns of one length");
+        let ratio = 2.0_f64.powf(f64::from(self.cents) / 1200.0);
+        let templates =
+            read_off(means.view(), |hz| hz / ratio, self.sample_rate, self.stft.fft_len);
+        Ok(Self {
+            atoms,
+            templates,
+            means: Some(means),
+            examples: Vec::new(),
+            ..whole
+        })
+    }
+
+    fn with_means(&self) -> Result<Self, Error> {
+        if self.means.is_some() {
+            return Ok(self.clone());
+        }
+        if self.examples.is_empty() {
+            return Err(Error::Analysis {
+                made: describe(self.stft, self.sample_rate),
+                wanted: "another tuning, or another set of notes".to_owned(),
+            });
+        }
+        let (atoms, means) = analyze(&self.examples, self.stft, self.sample_rate)?;
+        let whole = Self::from_means(
+            &self.kind,
+            atoms,
+            (self.stft, self.sample_rate),
+            means,
+            self.examples.clone(),
+            self.provenance.clone(),
+        );
+        Ok(whole)
+    }
+}
+
+/// Bins of the mean spectra.
+pub(super) fn fine_bins(bins: usize) -> usize {
+    (bins - 1) * FINENESS + 1
+}
+
+fn describe(stft: StftConfig, sample_rate: u32) -> String {
+    format!(
+        "{sample_rate} Hz, {} windows of {} samples, transforms of {}",
+        stft.window, stft.window_len, stft.fft_len
+    )
+}
+
+/// The value of a spectrum between two fine bins.
+pub(super) fn at_fine(column: ndarray::ArrayView1<'_, f32>, place: f64) -> f32 {
+    if !(place >= 0.0) {
+        return 0.0;
+    }
+    let below = place.floor() as usize;
+    let Some(&low) = column.get(below) else {
+        return 0.0;
+    };
+    let high = column.get(below + 1).copied().unwrap_or(low);
+    low + (place - below as f64) as f32 * (high - low)
+}
+
+/// Templates of unit sum, `(bins, atoms)`, from mean spectra: bin by bin at the frequency that `from_hz` gives.
+fn read_off(
+    means: ArrayView2<'_, f32>,
+    from_hz: impl Fn(f64) -> f64,
+    sample_rate: u32,
+    fft_len: usize,
+) -> Array2<f32> {
+    let bins = fft_len / 2 + 1;
+    let bin_hz = f64::from(sample_rate) / fft_len as f64;
+    let mut templates = Array2::zeros((bins, means.ncols()));
+    for bin in 0..bins {
+        let place = from_hz(bin as f64 * bin_hz) / bin_hz * FINENESS as f64;
+        for (out, column) in templates.row_mut(bin).iter_mut().zip(means.columns()) {
+            *out = at_fine(column, place);
+        }
+    }
+    normalize(&mut templates);
+    templates
+}
+
+fn normalize(templates: &mut Array2<f32>) {
+    for mut template in templates.columns_mut() {
+        let sum: f64 = template.iter().map(|&w| f64::from(w)).sum();
+        if sum > 0.0 {
+            template.mapv_inplace(|w| (f64::from(w) / sum) as f32);
+        }
+    }
+}
