@@ -39,6 +39,8 @@ pub(crate) enum Command {
     Factorize(FactorizeArgs),
     /// Group the components of a factorisation into sources, without fitting again
     Group(GroupArgs),
+    /// Learn a dictionary from single notes: how an instrument sounds
+    Learn(LearnArgs),
     /// Score stems against the true ones: SDR, SIR, SAR, ISR, SI-SDR
     Evaluate(EvaluateArgs),
     /// Say what a recording or a project is, and what separating it would cost
@@ -144,6 +146,56 @@ pub(crate) struct GroupArgs {
 }
 
 #[derive(Debug, Args)]
+pub(crate) struct LearnArgs {
+    /// Folders of single notes (subfolders included), SFZ files, or single files. Names such as `A4v10.ogg` or
+    /// `060-080.wav` tell note and loudness; pitches that no name tells are found by ear
+    #[arg(value_name = "NOTES", required = true)]
+    pub(crate) inputs: Vec<PathBuf>,
+
+    /// The dictionary to write
+    #[arg(
+        short,
+        long,
+        value_name = "FILE",
+        default_value = "dictionary.safetensors"
+    )]
+    pub(crate) output: PathBuf,
+
+    /// What kind of sound it is, such as piano, guitar, voice
+    #[arg(long, value_name = "KIND", default_value = "piano")]
+    pub(crate) kind: String,
+
+    /// The licence of the recordings, kept in the file
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) licence: Option<String>,
+
+    /// Who made the recordings, kept in the file
+    #[arg(long, value_name = "NAME")]
+    pub(crate) author: Option<String>,
+
+    /// Leave the sounds themselves out of the file: it then serves this transform and rate alone
+    #[arg(long)]
+    pub(crate) no_examples: bool,
+
+    /// Samples of the Fourier transform that the templates are for; with the sounds in the file, any other can be had
+    /// later [default: the power of two nearest to 93 ms]
+    #[arg(long, value_name = "SAMPLES")]
+    pub(crate) fft_len: Option<usize>,
+
+    /// Replace existing output
+    #[arg(long)]
+    pub(crate) overwrite: bool,
+
+    /// Print what was learnt as JSON on standard output
+    #[arg(long)]
+    pub(crate) json: bool,
+
+    /// Print nothing but errors
+    #[arg(short, long)]
+    pub(crate) quiet: bool,
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct EvaluateArgs {
     /// The true sources: a folder of stems, one file, or the root of MUSDB18-HQ or DSD100
     #[arg(value_name = "REFERENCES", required_unless_present = "aggregate")]
@@ -228,7 +280,7 @@ pub(crate) struct MeasureArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct InfoArgs {
-    /// A recording, or a folder that `separate` or `factorize` wrote
+    /// A recording, a dictionary, or a folder that `separate` or `factorize` wrote
     #[arg(value_name = "FILE|DIR")]
     pub(crate) path: PathBuf,
 

@@ -32,6 +32,11 @@ impl Failure {
             Self::Io(error) => error.hint().map(str::to_owned),
             Self::Library(unbraid::Error::Config { field, .. }) => flag_of(field)
                 .map(|flag| format!("set it with {flag}; `unbraid help` explains every option")),
+            Self::Library(unbraid::Error::Analysis { .. }) => Some(
+                "learn it again with the examples in it (without --no-examples), or choose the transform it was made for \
+                 (--fft-len)"
+                    .to_owned(),
+            ),
             Self::Usage(_) | Self::Library(_) | Self::Other(_) => None,
         }
     }

@@ -27,6 +27,7 @@ fn main() -> ExitCode {
         Command::Separate(args) => commands::separate::run(args),
         Command::Factorize(args) => commands::factorize::run(args),
         Command::Group(args) => commands::group::run(args),
+        Command::Learn(args) => commands::learn::run(args),
         Command::Evaluate(args) => commands::evaluate::run(args),
         Command::Info(args) => commands::info::run(args),
         Command::Completions(args) => {

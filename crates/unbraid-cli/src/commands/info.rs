@@ -1,15 +1,18 @@
 //! A recording or a project comes in; what it is, and what separating it would cost, goes out.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::Instant;
 
 use ndarray::Array3;
 use serde::Serialize;
 use unbraid::fit::{FitConfig, fit};
+use unbraid::knowledge::{Atom, Dictionary, Provenance};
 use unbraid::model::{LowRank, Start};
 use unbraid::spectrogram::{Channels, Quantity};
-use unbraid::{Spectrogram, Stft};
+use unbraid::{Spectrogram, Stft, StftConfig};
 use unbraid_io::audio::{SourceFormat, probe};
+use unbraid_io::knowledge::read_dictionary;
 use unbraid_io::project::{MANIFEST, read_manifest};
 
 use super::{compact, describe, print_json};
@@ -42,7 +45,91 @@ pub(crate) fn run(args: &InfoArgs) -> Result<(), Failure> {
         };
         return project(args, folder);
     }
+    if args
+        .path
+        .extension()
+        .is_some_and(|ending| ending == "safetensors")
+    {
+        let dictionary = read_dictionary(&args.path)?;
+        if args.json {
+            return print_json(&DictionaryInfo::of(&dictionary));
+        }
+        print_dictionary(&args.path, &dictionary);
+        return Ok(());
+    }
     recording(args)
+}
+
+/// What `info` says of a dictionary.
+#[derive(Debug, Serialize)]
+pub(crate) struct DictionaryInfo<'a> {
+    kind: &'a str,
+    atoms: &'a [Atom],
+    sample_rate: u32,
+    stft: StftConfig,
+    examples: usize,
+    provenance: &'a Provenance,
+}
+
+impl<'a> DictionaryInfo<'a> {
+    pub(crate) fn of(dictionary: &'a Dictionary) -> Self {
+        Self {
+            kind: dictionary.kind(),
+            atoms: dictionary.atoms(),
+            sample_rate: dictionary.sample_rate(),
+            stft: dictionary.stft(),
+            examples: dictionary.examples().len(),
+            provenance: dictionary.provenance(),
+        }
+    }
+}
+
+pub(crate) fn print_dictionary(path: &Path, dictionary: &Dictionary) {
+    let atoms = dictionary.atoms();
+    let set = |value: fn(&Atom) -> Option<u32>| -> BTreeSet<u32> {
+        atoms.iter().filter_map(value).collect()
+    };
+    let keys = set(|atom| atom.key().map(u32::from));
+    let layers = set(|atom| Some(atom.velocity.round() as u32));
+    let slices = set(|atom| Some(atom.slice as u32));
+    println!("{}", path.display());
+    println!(
+        "  a dictionary of kind {}: {} templates",
+        dictionary.kind(),
+        atoms.len()
+    );
+    if let (Some(low), Some(high)) = (keys.first(), keys.last()) {
+        println!(
+            "  {} notes from MIDI {low} to {high}, {} slices of life",
+            keys.len(),
+            slices.len()
+        );
+    }
+    let layers: Vec<String> = layers.iter().map(ToString::to_string).collect();
+    println!("  velocities: {}", layers.join(", "));
+    let stft = dictionary.stft();
+    println!(
+        "  for {} Hz, {} windows of {} samples{}",
+        dictionary.sample_rate(),
+        stft.window,
+        stft.window_len,
+        if dictionary.examples().is_empty() {
+            " alone (it carries no sounds)"
+        } else {
+            ", and any other (it carries its sounds)"
+        }
+    );
+    let provenance = dictionary.provenance();
+    for (what, text) in [
+        ("from", &provenance.origin),
+        ("by", &provenance.author),
+        ("licence", &provenance.licence),
+        ("made by", &provenance.program),
+    ] {
+        if !text.is_empty() {
+            println!("  {what}: {text}");
+        }
+    }
 }
 
 fn recording(args: &InfoArgs) -> Result<(), Failure> {

@@ -5,6 +5,7 @@ pub(crate) mod evaluate;
 pub(crate) mod factorize;
 pub(crate) mod group;
 pub(crate) mod info;
+pub(crate) mod learn;
 pub(crate) mod separate;
 
 use serde_json::Value;

@@ -65,7 +65,10 @@ pub fn dictionary_bytes(path: &Path, dictionary: &Dictionary) -> Result<Vec<u8>,
     let mut pcm: Vec<u8> = Vec::new();
     let mut examples = Vec::new();
     for example in dictionary.examples() {
-        let peak = example.samples().iter().fold(1e-9_f32, |peak, x| peak.max(x.abs()));
+        let peak = example
+            .samples()
+            .iter()
+            .fold(1e-9_f32, |peak, x| peak.max(x.abs()));
         let scale = peak / f32::from(i16::MAX);
         for sample in example.samples() {
             pcm.extend(((sample / scale).round() as i16).to_le_bytes());
@@ -89,8 +92,9 @@ pub fn dictionary_bytes(path: &Path, dictionary: &Dictionary) -> Result<Vec<u8>,
         examples,
     };
     let metadata = serde_json::to_string(&metadata).map_err(|error| refuse(error.to_string()))?;
-    let floats =
-        |values: &mut dyn Iterator<Item = f32>| -> Vec<u8> { values.flat_map(f32::to_le_bytes).collect() };
+    let floats = |values: &mut dyn Iterator<Item = f32>| -> Vec<u8> {
+        values.flat_map(f32::to_le_bytes).collect()
+    };
     let matrix =
         |array: ArrayView2<'_, f32>| (array.shape().to_vec(), floats(&mut array.iter().copied()));
     let atoms = dictionary.atoms();
@@ -169,7 +173,9 @@ fn parse(bytes: &[u8]) -> Result<Dictionary, String> {
     }
     let tensors = SafeTensors::deserialize(bytes).map_err(|error| said(&error))?;
     let matrix = |name: &str| -> Result<Array2<f32>, String> {
-        let tensor = tensors.tensor(name).map_err(|error| format!("{name}: {error}"))?;
+        let tensor = tensors
+            .tensor(name)
+            .map_err(|error| format!("{name}: {error}"))?;
         let [rows, columns] = tensor.shape()[..] else {
             return Err(format!("{name} has {} axes, not 2", tensor.shape().len()));
         };
@@ -228,7 +234,10 @@ fn cut_examples(kept: &[Kept], dtype: Dtype, data: &[u8]) -> Result<Vec<Example>
     let mut rest = data;
     let mut examples = Vec::new();
     for one in kept {
-        let bytes = one.len.checked_mul(2).filter(|&bytes| bytes <= rest.len() && bytes > 0);
+        let bytes = one
+            .len
+            .checked_mul(2)
+            .filter(|&bytes| bytes <= rest.len() && bytes > 0);
         let Some(bytes) = bytes else {
             return Err("the examples are longer than what is there".to_owned());
         };

@@ -33,7 +33,10 @@ pub struct NoteName {
 /// ```
 #[must_use]
 pub fn note_name(path: &Path) -> NoteName {
-    let stem = path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
+    let stem = path
+        .file_stem()
+        .map(|stem| stem.to_string_lossy().into_owned())
+        .unwrap_or_default();
     let mut name = NoteName::default();
     let numbers = pair_of_numbers(&stem);
     if let Some((note, velocity)) = numbers {
@@ -43,7 +46,8 @@ pub fn note_name(path: &Path) -> NoteName {
             layer: None,
         };
     }
-    let words = stem.split(|c: char| !(c.is_ascii_alphanumeric() || c == '#' || c == '♯' || c == '♭'));
+    let words =
+        stem.split(|c: char| !(c.is_ascii_alphanumeric() || c == '#' || c == '♯' || c == '♭'));
     for word in words.filter(|word| !word.is_empty()) {
         let (note, rest) = match spelled(word).or_else(|| numbered(word)) {
             Some(found) if name.note.is_none() => found,
@@ -94,7 +98,10 @@ fn spelled(word: &str) -> Option<(u8, &str)> {
         chars.next();
     }
     let begin = chars.peek().map_or(word.len(), |&(at, _)| at);
-    let digits = word[begin..].chars().take_while(char::is_ascii_digit).count();
+    let digits = word[begin..]
+        .chars()
+        .take_while(char::is_ascii_digit)
+        .count();
     if digits != 1 {
         return None;
     }
@@ -102,9 +109,11 @@ fn spelled(word: &str) -> Option<(u8, &str)> {
     let note = 12 * (octave + 1) + tone + shift;
     let rest = &word[begin + 1..];
     // `Attack2` is no note: what follows a note is a digit, a mark of loudness, or nothing.
-    let known = rest.is_empty()
-        || rest.starts_with(['v', 'V', 'l', 'L', 'p', 'f', 'm', 'r']);
-    u8::try_from(note).ok().filter(|_| known).map(|note| (note, rest))
+    let known = rest.is_empty() || rest.starts_with(['v', 'V', 'l', 'L', 'p', 'f', 'm', 'r']);
+    u8::try_from(note)
+        .ok()
+        .filter(|_| known)
+        .map(|note| (note, rest))
 }
 
 /// `n060…`, `note60`, `midi60`, `060`.
@@ -112,7 +121,10 @@ fn numbered(word: &str) -> Option<(u8, &str)> {
     let letters = word.chars().take_while(char::is_ascii_alphabetic).count();
     let prefix = word[..letters].to_ascii_lowercase();
     let known = ["", "n", "note", "midi", "key", "k"].contains(&prefix.as_str());
-    let digits = word[letters..].chars().take_while(char::is_ascii_digit).count();
+    let digits = word[letters..]
+        .chars()
+        .take_while(char::is_ascii_digit)
+        .count();
     if !known || digits < 2 {
         return None;
     }

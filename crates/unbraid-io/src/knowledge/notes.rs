@@ -49,7 +49,10 @@ pub fn read_notes(path: &Path) -> Result<Found, Error> {
         path: path.to_owned(),
         reason,
     };
-    let places = if path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("sfz")) {
+    let places = if path
+        .extension()
+        .is_some_and(|ending| ending.eq_ignore_ascii_case("sfz"))
+    {
         read_sfz(path)?
     } else if path.is_dir() {
         let mut files = Vec::new();
@@ -72,7 +75,11 @@ pub fn read_notes(path: &Path) -> Result<Found, Error> {
     }
     let mut seen: BTreeMap<(u8, Option<u8>, Option<u8>), &Path> = BTreeMap::new();
     for place in &places {
-        let NoteName { note, velocity, layer } = place.name;
+        let NoteName {
+            note,
+            velocity,
+            layer,
+        } = place.name;
         let Some(note) = note else { continue };
         if let Some(other) = seen.insert((note, velocity, layer), &place.path) {
             return Err(refuse(format!(
@@ -82,7 +89,12 @@ pub fn read_notes(path: &Path) -> Result<Found, Error> {
             )));
         }
     }
-    let highest = places.iter().filter_map(|place| place.name.layer).max().unwrap_or(1).max(1);
+    let highest = places
+        .iter()
+        .filter_map(|place| place.name.layer)
+        .max()
+        .unwrap_or(1)
+        .max(1);
     // As many notes as there are threads are in memory whole; what is kept of each is short.
     let span = Span {
         start_secs: 0.0,
@@ -148,7 +160,9 @@ fn walk(folder: &Path, files: &mut Vec<PathBuf>) -> Result<(), Error> {
         if entry.file_type().map_err(reading(&path))?.is_dir() {
             walk(&path, files)?;
         } else if path.extension().is_some_and(|ending| {
-            ENDINGS.iter().any(|known| ending.eq_ignore_ascii_case(known))
+            ENDINGS
+                .iter()
+                .any(|known| ending.eq_ignore_ascii_case(known))
         }) {
             files.push(path);
         }

@@ -68,7 +68,9 @@ pub(super) fn read_sfz(path: &Path) -> Result<Vec<Place>, Error> {
     }
     let mut places: Vec<Place> = Vec::new();
     for region in regions.into_iter().filter(|region| !region.release) {
-        let Some(sample) = region.sample else { continue };
+        let Some(sample) = region.sample else {
+            continue;
+        };
         let file = folder.join(format!("{default_path}{}", sample.replace('\\', "/")));
         if places.iter().any(|place| place.path == file) {
             continue;
@@ -76,7 +78,9 @@ pub(super) fn read_sfz(path: &Path) -> Result<Vec<Place>, Error> {
         let told = note_name(&file);
         let velocity = match (region.lovel, region.hivel) {
             (None, None) => None,
-            (low, high) => Some((low.unwrap_or(0) / 2).saturating_add(high.unwrap_or(127).div_ceil(2))),
+            (low, high) => {
+                Some((low.unwrap_or(0) / 2).saturating_add(high.unwrap_or(127).div_ceil(2)))
+            }
         };
         let name = NoteName {
             note: region.keycenter.or(region.key).or(told.note),
@@ -100,12 +104,16 @@ fn tokens(line: &str) -> Vec<(Option<&str>, Option<(&str, &str)>)> {
     let mut rest = line.trim();
     while !rest.is_empty() {
         if let Some(inner) = rest.strip_prefix('<') {
-            let Some((name, after)) = inner.split_once('>') else { break };
+            let Some((name, after)) = inner.split_once('>') else {
+                break;
+            };
             found.push((Some(name.trim()), None));
             rest = after.trim_start();
             continue;
         }
-        let Some((name, after)) = rest.split_once('=') else { break };
+        let Some((name, after)) = rest.split_once('=') else {
+            break;
+        };
         // The value ends before the word in front of the next `=`, or before a header.
         let header = after.find('<').unwrap_or(after.len());
         let next = after[..header].find('=').map_or(header, |equals| {
@@ -119,7 +127,11 @@ fn tokens(line: &str) -> Vec<(Option<&str>, Option<(&str, &str)>)> {
 
 fn set(opcodes: &mut Opcodes, name: &str, value: &str) {
     let key = || {
-        value.parse::<u8>().ok().filter(|&key| key < 128).or_else(|| note_name(Path::new(value)).note)
+        value
+            .parse::<u8>()
+            .ok()
+            .filter(|&key| key < 128)
+            .or_else(|| note_name(Path::new(value)).note)
     };
     match name {
         "sample" => opcodes.sample = Some(value.to_owned()),

@@ -13,6 +13,7 @@
 
 mod corrupted;
 mod helpers;
+mod knowledge;
 mod project;
 mod refusals;
 mod round_trips;

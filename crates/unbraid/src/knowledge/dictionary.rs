@@ -318,7 +318,11 @@ impl Dictionary {
     /// - [`Error::Analysis`] if the dictionary carries neither mean spectra nor examples.
     pub fn retuned(&self, cents: f32) -> Result<Self, Error> {
         if !(cents.abs() <= 1200.0) {
-            return Err(Error::config("tuning", cents, "between -1200 and 1200 cents"));
+            return Err(Error::config(
+                "tuning",
+                cents,
+                "between -1200 and 1200 cents",
+            ));
         }
         let mut other = self.with_means()?;
         let ratio = 2.0_f64.powf(f64::from(other.cents + cents) / 1200.0);
@@ -349,7 +353,10 @@ impl Dictionary {
             stft: self.stft,
             sample_rate: self.sample_rate,
             templates: self.templates.select(Axis(1), atoms),
-            means: self.means.as_ref().map(|means| means.select(Axis(1), atoms)),
+            means: self
+                .means
+                .as_ref()
+                .map(|means| means.select(Axis(1), atoms)),
             examples: Vec::new(),
             cents: self.cents,
             provenance: self.provenance.clone(),
@@ -427,14 +434,30 @@ impl Dictionary {
         }
         let mut order: Vec<usize> = (0..atoms.len()).collect();
         order.sort_by(|&a, &b| {
-            let place = |k: usize| (atoms[k].note.unwrap_or(0.0), atoms[k].velocity, atoms[k].slice);
-            place(a).partial_cmp(&place(b)).unwrap_or(std::cmp::Ordering::Equal)
+            let place = |k: usize| {
+                (
+                    atoms[k].note.unwrap_or(0.0),
+                    atoms[k].velocity,
+                    atoms[k].slice,
+                )
+            };
+            place(a)
+                .partial_cmp(&place(b))
+                .unwrap_or(std::cmp::Ordering::Equal)
         });
-        let columns: Vec<_> = order.iter().map(|&k| columns[k].clone().insert_axis(Axis(1))).collect();
+        let columns: Vec<_> = order
+            .iter()
+            .map(|&k| columns[k].clone().insert_axis(Axis(1)))
+            .collect();
         let all = concatenate(Axis(1), &columns).expect("columns of one length");
         let atoms = order.iter().map(|&k| atoms[k].clone()).collect();
         let ratio = 2.0_f64.powf(f64::from(self.cents) / 1200.0);
-        let templates = read_off(all.view(), |hz| hz / ratio, self.sample_rate, self.stft.fft_len);
+        let templates = read_off(
+            all.view(),
+            |hz| hz / ratio,
+            self.sample_rate,
+            self.stft.fft_len,
+        );
         Ok(Self {
             atoms,
             templates,
@@ -484,11 +507,18 @@ impl Dictionary {
                 columns.push(column);
             }
         }
-        let views: Vec<_> = columns.iter().map(|c| c.view().insert_axis(Axis(1))).collect();
+        let views: Vec<_> = columns
+            .iter()
+            .map(|c| c.view().insert_axis(Axis(1)))
+            .collect();
         let means = concatenate(Axis(1), &views).expect("columns of one length");
         let ratio = 2.0_f64.powf(f64::from(self.cents) / 1200.0);
-        let templates =
-            read_off(means.view(), |hz| hz / ratio, self.sample_rate, self.stft.fft_len);
+        let templates = read_off(
+            means.view(),
+            |hz| hz / ratio,
+            self.sample_rate,
+            self.stft.fft_len,
+        );
         Ok(Self {
             atoms,
             templates,
@@ -572,5 +602,159 @@ fn normalize(templates: &mut Array2<f32>) {
         if sum > 0.0 {
             template.mapv_inplace(|w| (f64::from(w) / sum) as f32);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::knowledge::{learn, stretched};
+
+    const RATE: u32 = 16_000;
+
+    /// A made string: stretched partials, the higher the weaker and the faster gone.
+    fn string(note: f32, b: f64, brightness: f64) -> Example {
+        let f0 = hz_of_midi(note);
+        let samples = (0..RATE * 3 / 2)
+            .map(|n| {
+                let t = f64::from(n) / f64::from(RATE);
+                (1..12)
+                    .map(|m| f64::from(m))
+                    .map(|m| {
+                        let phase = std::f64::consts::TAU * stretched(m, f0, b) * t;
+                        phase.sin() * m.powf(-brightness) * (-t * (1.0 + m)).exp()
+                    })
+                    .sum::<f64>() as f32
+            })
+            .collect();
+        Example::new(samples, RATE).unwrap().with_note(note)
+    }
+
+    fn made(notes: &[f32]) -> Dictionary {
+        let examples = notes.iter().map(|&note| string(note, 3e-4, 1.0)).collect();
+        let stft = StftConfig::with_fft_len(2048);
+        learn("piano", examples, stft, RATE, Provenance::default()).unwrap()
+    }
+
+    /// How alike two templates are: the cosine between them.
+    fn cosine(a: ndarray::ArrayView1<'_, f32>, b: ndarray::ArrayView1<'_, f32>) -> f32 {
+        a.dot(&b) / (a.dot(&a) * b.dot(&b)).sqrt()
+    }
+
+    #[test]
+    fn retuning_gives_what_learning_the_retuned_instrument_gives() {
+        let (flat, sharp) = (made(&[60.0]), made(&[60.3]));
+        let retuned = flat.retuned(30.0).unwrap();
+        for slice in 0..5 {
+            let alike = cosine(
+                retuned.templates().column(slice),
+                sharp.templates().column(slice),
+            );
+            let before = cosine(
+                flat.templates().column(slice),
+                sharp.templates().column(slice),
+            );
+            assert!(
+                alike > 0.995 && before < alike,
+                "slice {slice}: {alike}, {before} before"
+            );
+        }
+        let back = retuned.retuned(-30.0).unwrap();
+        assert!(back.cents().abs() < 1e-4);
+        assert_eq!(back.templates(), flat.retuned(0.0).unwrap().templates());
+    }
+
+    #[test]
+    fn another_transform_gives_what_learning_under_it_gives() {
+        let longer = StftConfig::with_fft_len(4096);
+        let again = made(&[60.0]).at(longer, RATE).unwrap();
+        let learnt = learn(
+            "piano",
+            vec![string(60.0, 3e-4, 1.0)],
+            longer,
+            RATE,
+            Provenance::default(),
+        )
+        .unwrap();
+        assert_eq!(again.templates(), learnt.templates());
+        let other_rate = made(&[60.0])
+            .at(StftConfig::with_fft_len(2048), RATE / 2)
+            .unwrap();
+        // The same window in samples at half the rate is twice as long in time, as `longer` is.
+        let same_bins = again.templates().slice(ndarray::s![..1024, 3]).to_owned();
+        let alike = cosine(
+            other_rate.templates().slice(ndarray::s![..1024, 3]),
+            same_bins.view(),
+        );
+        assert!(alike > 0.999, "{alike}");
+    }
+
+    #[test]
+    fn without_examples_another_transform_is_refused_by_name() {
+        let bare = made(&[60.0]).without_examples().unwrap();
+        assert!(bare.retuned(10.0).is_ok());
+        let error = bare.at(StftConfig::with_fft_len(4096), RATE).unwrap_err();
+        let said = error.to_string();
+        assert!(said.contains("2048") && said.contains("4096"), "{said}");
+    }
+
+    #[test]
+    fn a_missing_note_made_from_its_neighbours_is_like_the_note_itself() {
+        let whole = made(&[57.0, 60.0]).completed(57..=60, 1.5, true).unwrap();
+        assert_eq!(whole.atoms().len(), 20);
+        let truth = made(&[58.0, 59.0]);
+        for key in [58_u8, 59] {
+            for slice in 0..5 {
+                let find = |dictionary: &Dictionary| {
+                    let at = dictionary
+                        .atoms()
+                        .iter()
+                        .position(|atom| atom.key() == Some(key) && atom.slice == slice)
+                        .unwrap();
+                    dictionary.templates().column(at).to_owned()
+                };
+                let alike = cosine(find(&whole).view(), find(&truth).view());
+                assert!(alike > 0.98, "key {key}, slice {slice}: {alike}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_layer_between_two_lies_between_them() {
+        let soft = string(60.0, 3e-4, 2.0).with_velocity(40.0);
+        let hard = string(60.0, 3e-4, 0.5).with_velocity(120.0);
+        let truth = string(60.0, 3e-4, 1.25);
+        let stft = StftConfig::with_fft_len(2048);
+        let learnt =
+            |examples| learn("piano", examples, stft, RATE, Provenance::default()).unwrap();
+        let layers = learnt(vec![soft, hard]).with_velocities_between(1).unwrap();
+        let truth = learnt(vec![truth]);
+        let at = layers
+            .atoms()
+            .iter()
+            .position(|atom| (atom.velocity - 80.0).abs() < 1e-3 && atom.slice == 2)
+            .unwrap();
+        let alike = cosine(layers.templates().column(at), truth.templates().column(2));
+        assert!(alike > 0.97, "{alike}");
+    }
+
+    #[test]
+    fn pitch_and_inharmonicity_are_measured_while_learning() {
+        let dictionary = learn(
+            "piano",
+            vec![string(60.17, 4e-4, 1.0).with_note(60.0)],
+            StftConfig::with_fft_len(1024),
+            RATE,
+            Provenance::default(),
+        )
+        .unwrap();
+        let atom = &dictionary.atoms()[0];
+        let note = atom.note.unwrap();
+        assert!((note - 60.17).abs() < 0.03, "{note}");
+        assert!(
+            (atom.inharmonicity / 4e-4).ln().abs() < 0.3,
+            "{}",
+            atom.inharmonicity
+        );
     }
 }

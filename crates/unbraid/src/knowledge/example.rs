@@ -122,8 +122,8 @@ impl Example {
             0
         };
         let long = (from + (0.3 * rate) as usize).min(self.samples.len());
-        self.note = pitch_hz(&self.samples[from..long], self.sample_rate, 26.0, 4500.0)
-            .map(midi_of_hz);
+        self.note =
+            pitch_hz(&self.samples[from..long], self.sample_rate, 26.0, 4500.0).map(midi_of_hz);
         self
     }
 
@@ -311,7 +311,9 @@ pub(super) fn analyze(
     }
     let mut means = Array2::zeros((bins, atoms.len()));
     for (mut out, spectrum) in means.columns_mut().into_iter().zip(&columns) {
-        out.iter_mut().zip(spectrum).for_each(|(out, &value)| *out = value);
+        out.iter_mut()
+            .zip(spectrum)
+            .for_each(|(out, &value)| *out = value);
     }
     Ok((atoms, means))
 }

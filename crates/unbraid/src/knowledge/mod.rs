@@ -12,4 +12,4 @@ mod pitch;
 pub use dictionary::{Atom, Dictionary, Provenance};
 pub use example::{Example, LIFE_SECS, SLICES_SECS, learn};
 pub use inharmonicity::{inharmonicity, stretched};
-pub use pitch::{midi_of_hz, hz_of_midi, pitch_hz};
+pub use pitch::{hz_of_midi, midi_of_hz, pitch_hz};

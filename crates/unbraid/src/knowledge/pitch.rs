@@ -70,7 +70,9 @@ mod tests {
             let samples: Vec<f32> = (0..16_000)
                 .map(|n| {
                     let phase = std::f64::consts::TAU * hz * f64::from(n) / 44_100.0;
-                    (1..5).map(|m| (phase * f64::from(m)).sin() / f64::from(m)).sum::<f64>() as f32
+                    (1..5)
+                        .map(|m| (phase * f64::from(m)).sin() / f64::from(m))
+                        .sum::<f64>() as f32
                 })
                 .collect();
             let found = pitch_hz(&samples, 44_100, 40.0, 4500.0).unwrap();
