@@ -83,6 +83,9 @@ pub(crate) struct SeparateArgs {
     pub(crate) why: bool,
 
     #[command(flatten)]
+    pub(crate) knowledge: KnowledgeArgs,
+
+    #[command(flatten)]
     pub(crate) factorize: ModelArgs,
 
     #[command(flatten)]
@@ -296,6 +299,28 @@ pub(crate) struct InfoArgs {
 pub(crate) struct CompletionsArgs {
     /// The shell
     pub(crate) shell: clap_complete::Shell,
+}
+
+/// What is known of the sources.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Knowledge")]
+pub(crate) struct KnowledgeArgs {
+    /// How a source's notes sound, such as `piano=piano.safetensors`, from `unbraid learn`; FILE alone is the source its
+    /// kind names. Can be repeated
+    #[arg(long, value_name = "SOURCE=FILE")]
+    pub(crate) dictionary: Vec<String>,
+
+    /// The notes that the sources with a dictionary play: a MIDI file. With several dictionaries, `SOURCE=FILE`
+    #[arg(long, value_name = "FILE")]
+    pub(crate) score: Vec<String>,
+
+    /// The number of free components for what no dictionary covers
+    #[arg(long, value_name = "COUNT", default_value_t = unbraid::recipe::InformedConfig::default().free)]
+    pub(crate) free: usize,
+
+    /// Take every dictionary's tuning as it is
+    #[arg(long)]
+    pub(crate) no_tuning: bool,
 }
 
 /// The transform, the model and its fit.

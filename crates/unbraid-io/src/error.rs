@@ -148,6 +148,14 @@ pub enum Error {
         /// What is wrong.
         reason: String,
     },
+    /// A MIDI file is damaged, or holds no score.
+    #[error("not a usable score ({reason}): {}", path.display())]
+    Midi {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        reason: String,
+    },
     /// There is nothing to learn notes from.
     #[error("no notes to learn from ({reason}): {}", path.display())]
     Notes {
@@ -198,6 +206,9 @@ impl Error {
                 Some("check the free space, and that you may write there; or choose another -o")
             }
             Self::Dictionary { .. } => Some("make it again with `unbraid learn`"),
+            Self::Midi { .. } => {
+                Some("a standard MIDI file (.mid) with notes outside of channel 10 is wanted")
+            }
             Self::Notes { .. } => Some(
                 "single notes are wanted, one a file, named like A4v10.wav or 060-080.wav, or with a clear pitch",
             ),

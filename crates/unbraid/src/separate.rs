@@ -7,6 +7,7 @@ use crate::group::{Kind, Overrides, Source};
 use crate::mask::Render;
 use crate::observe::Observer;
 use crate::recipe::voice_piano::{NoteTemplates, VoicePianoConfig, voice_piano};
+use crate::recipe::{InformedConfig, Instrument, Task, informed};
 use crate::sharing::StemsConfig;
 use crate::{Audio, Error, Separation};
 
@@ -24,6 +25,11 @@ pub struct SeparateConfig {
     pub voice_piano: VoicePianoConfig,
     /// Masks → stems.
     pub stems: StemsConfig,
+    /// Sources whose sound is known.
+    #[serde(skip)]
+    pub instruments: Vec<Instrument>,
+    /// How they are used.
+    pub informed: InformedConfig,
 }
 
 /// Take a recording apart.
@@ -53,6 +59,16 @@ pub fn separate(
     config: &SeparateConfig,
     observer: &mut dyn Observer,
 ) -> Result<Separation, Error> {
+    if !config.instruments.is_empty() {
+        let task = Task {
+            sources: &config.sources,
+            instruments: &config.instruments,
+            overrides: &config.overrides,
+            stft: None,
+            stems: config.stems,
+        };
+        return informed(audio, &task, &config.informed, observer);
+    }
     let sung = |source: &Source| source.kind == Some(Kind::Voice);
     let played = |source: &Source| source.kind == Some(Kind::Piano);
     let by_hand = !config.overrides.names().is_empty();

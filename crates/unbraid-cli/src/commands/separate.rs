@@ -6,9 +6,11 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use unbraid::group::{Grouping, Kind, Overrides, Source, parse_sources};
 use unbraid::recipe::voice_piano::VoicePianoConfig;
+use unbraid::recipe::{InformedConfig, Instrument};
 use unbraid::{SeparateConfig, separate};
 use unbraid_io::Error as IoError;
 use unbraid_io::atomic::OutputFolder;
+use unbraid_io::knowledge::{read_dictionary, read_score};
 use unbraid_io::project::{Manifest, write_manifest};
 
 use super::{compact, describe, json, manifest, print_json, print_why};
@@ -75,6 +77,61 @@ fn sources(args: &SeparateArgs, overrides: &Overrides) -> Result<Vec<Source>, Fa
     }
 }
 
+/// What the user knows of the sources.
+fn instruments(args: &SeparateArgs, sources: &[Source]) -> Result<Vec<Instrument>, Failure> {
+    let mut instruments: Vec<Instrument> = Vec::new();
+    for given in &args.knowledge.dictionary {
+        let (source, file) = match given.split_once('=') {
+            Some((source, file)) => (Some(source.trim().to_owned()), file),
+            None => (None, given.as_str()),
+        };
+        let dictionary = read_dictionary(Path::new(file))?;
+        let source = source.unwrap_or_else(|| dictionary.kind().to_owned());
+        if !sources.iter().any(|known| known.name == source) {
+            let names: Vec<&str> = sources.iter().map(|known| known.name.as_str()).collect();
+            return Err(Failure::usage(format!(
+                "--dictionary is for `{source}`, which is none of the sources {}",
+                names.join(", ")
+            )));
+        }
+        if instruments.iter().any(|known| known.source == source) {
+            return Err(Failure::usage(format!("`{source}` has two dictionaries")));
+        }
+        instruments.push(Instrument {
+            source,
+            dictionary,
+            score: None,
+        });
+    }
+    for given in &args.knowledge.score {
+        let (source, file) = match given.split_once('=') {
+            Some((source, file)) if instruments.iter().any(|known| known.source == source) => {
+                (Some(source), file)
+            }
+            _ => (None, given.as_str()),
+        };
+        let score = read_score(Path::new(file))?;
+        let several = instruments.len() > 1;
+        let found = instruments
+            .iter_mut()
+            .find(|known| source.is_none_or(|source| known.source == source));
+        match found {
+            Some(_) if source.is_none() && several => {
+                return Err(Failure::usage(format!(
+                    "--score {file} is for one of several dictionaries: say which, such as --score piano={file}"
+                )));
+            }
+            Some(instrument) => instrument.score = Some(score),
+            None => {
+                return Err(Failure::usage(
+                    "--score says what an instrument plays, and needs to know how it sounds: add --dictionary",
+                ));
+            }
+        }
+    }
+    Ok(instruments)
+}
+
 /// The files to write, as sums of the sources' stems.
 fn stem_files(args: &SeparateArgs, sources: &[Source]) -> Result<Vec<StemFile>, Failure> {
     let mut names: Vec<String> = sources.iter().map(|source| source.name.clone()).collect();
@@ -138,6 +195,13 @@ fn one(
             ..VoicePianoConfig::default()
         },
         stems: args.stems.config(args.factorize.portable),
+        instruments: instruments(args, sources)?,
+        informed: InformedConfig {
+            free: args.knowledge.free,
+            tune: !args.knowledge.no_tuning,
+            seed: args.factorize.seed,
+            ..InformedConfig::default()
+        },
     };
     let separation = separate(audio, &config, line)?;
     let rendering = Rendering {

@@ -4,6 +4,7 @@
 mod evaluate;
 mod guide;
 mod helpers;
+mod knowledge;
 mod project;
 mod refusals;
 mod separate;

@@ -8,7 +8,7 @@ use ndarray::{Array2, ArrayView2};
 use safetensors::{Dtype, SafeTensors, tensor::TensorView};
 use serde::{Deserialize, Serialize};
 use unbraid::StftConfig;
-use unbraid::knowledge::{Atom, Dictionary, Example, Provenance};
+use unbraid::knowledge::{Atom, Dictionary, Example, Parts, Provenance};
 
 use crate::Error;
 use crate::atomic::write_file;
@@ -214,16 +214,16 @@ fn parse(bytes: &[u8]) -> Result<Dictionary, String> {
     if let Some(at) = metadata.atoms.iter().position(impossible) {
         return Err(format!("the labels of atom {at} are impossible"));
     }
-    Dictionary::from_parts(
-        &metadata.kind,
-        metadata.atoms,
-        metadata.stft,
-        metadata.sample_rate,
-        templates.view(),
+    Dictionary::from_parts(Parts {
+        kind: metadata.kind,
+        atoms: metadata.atoms,
+        stft: metadata.stft,
+        sample_rate: metadata.sample_rate,
+        templates,
         means,
         examples,
-        metadata.provenance,
-    )
+        provenance: metadata.provenance,
+    })
     .map_err(|error| said(&error))
 }
 

@@ -30,9 +30,9 @@ pub(super) fn read_sfz(path: &Path) -> Result<Vec<Place>, Error> {
     let mut regions = Vec::new();
     for line in text.lines() {
         let line = line.split("//").next().unwrap_or_default();
-        for (header, opcode) in tokens(line) {
-            match (header, opcode) {
-                (Some(name), _) => {
+        for token in tokens(line) {
+            match token {
+                Token::Header(name) => {
                     if level == 3 {
                         regions.push(levels[3].clone());
                     }
@@ -50,7 +50,7 @@ pub(super) fn read_sfz(path: &Path) -> Result<Vec<Place>, Error> {
                         levels[below] = levels[level].clone();
                     }
                 }
-                (None, Some((name, value))) => {
+                Token::Opcode(name, value) => {
                     if name == "default_path" {
                         default_path = value.replace('\\', "/");
                     }
@@ -59,7 +59,6 @@ pub(super) fn read_sfz(path: &Path) -> Result<Vec<Place>, Error> {
                         levels[below] = levels[level].clone();
                     }
                 }
-                (None, None) => {}
             }
         }
     }
@@ -98,8 +97,14 @@ pub(super) fn read_sfz(path: &Path) -> Result<Vec<Place>, Error> {
     Ok(places)
 }
 
+/// A piece of a line.
+enum Token<'a> {
+    Header(&'a str),
+    Opcode(&'a str, &'a str),
+}
+
 /// Headers and opcodes of a line; a value may hold spaces, up to the next opcode.
-fn tokens(line: &str) -> Vec<(Option<&str>, Option<(&str, &str)>)> {
+fn tokens(line: &str) -> Vec<Token<'_>> {
     let mut found = Vec::new();
     let mut rest = line.trim();
     while !rest.is_empty() {
@@ -107,7 +112,7 @@ fn tokens(line: &str) -> Vec<(Option<&str>, Option<(&str, &str)>)> {
             let Some((name, after)) = inner.split_once('>') else {
                 break;
             };
-            found.push((Some(name.trim()), None));
+            found.push(Token::Header(name.trim()));
             rest = after.trim_start();
             continue;
         }
@@ -119,7 +124,7 @@ fn tokens(line: &str) -> Vec<(Option<&str>, Option<(&str, &str)>)> {
         let next = after[..header].find('=').map_or(header, |equals| {
             after[..equals].rfind(char::is_whitespace).unwrap_or(equals)
         });
-        found.push((None, Some((name.trim(), after[..next].trim()))));
+        found.push(Token::Opcode(name.trim(), after[..next].trim()));
         rest = after[next..].trim_start();
     }
     found

@@ -111,27 +111,48 @@ pub struct Dictionary {
     provenance: Provenance,
 }
 
+/// The pieces of a dictionary, as a file holds them.
+#[derive(Debug, Clone)]
+pub struct Parts {
+    /// What kind of sound it explains, such as `piano`.
+    pub kind: String,
+    /// What each template stands for.
+    pub atoms: Vec<Atom>,
+    /// The transform that the templates belong to.
+    pub stft: StftConfig,
+    /// The sample rate that they belong to, in Hz.
+    pub sample_rate: u32,
+    /// `(bins, atoms)`.
+    pub templates: Array2<f32>,
+    /// Mean spectra with [`FINENESS`] times as many bins, `((bins − 1) · FINENESS + 1, atoms)`.
+    pub means: Option<Array2<f32>>,
+    /// The sounds that were learnt from.
+    pub examples: Vec<Example>,
+    /// Where it came from.
+    pub provenance: Provenance,
+}
+
 impl Dictionary {
     /// A dictionary from its pieces: what a file holds.
     ///
-    /// `means` are the mean spectra with [`FINENESS`] times as many bins, `((bins − 1) · FINENESS + 1, atoms)`, and
-    /// `examples` the sounds that were learnt from; without either the templates can only be used as they are.
+    /// Without mean spectra and examples the templates can only be used as they are.
     ///
     /// # Errors
     ///
     /// - [`Error::Config`] if the transform is not allowed, or the rate is zero.
     /// - [`Error::Shape`] if the arrays do not fit the transform and the atoms.
     /// - [`Error::NotNonNegative`] if a value is negative or not finite.
-    pub fn from_parts(
-        kind: &str,
-        atoms: Vec<Atom>,
-        stft: StftConfig,
-        sample_rate: u32,
-        templates: ArrayView2<'_, f32>,
-        means: Option<Array2<f32>>,
-        examples: Vec<Example>,
-        provenance: Provenance,
-    ) -> Result<Self, Error> {
+    pub fn from_parts(parts: Parts) -> Result<Self, Error> {
+        let Parts {
+            kind,
+            atoms,
+            stft,
+            sample_rate,
+            mut templates,
+            means,
+            examples,
+            provenance,
+        } = parts;
         let bins = Stft::new(stft)?.bins();
         if sample_rate == 0 {
             return Err(Error::config("sample_rate", sample_rate, "at least 1 Hz"));
@@ -152,8 +173,8 @@ impl Dictionary {
                 array.indexed_iter().map(|((f, k), &v)| ([f, k], v)),
             )
         };
-        shape("the array of templates", templates, bins)?;
-        check("the array of templates", templates)?;
+        shape("the array of templates", templates.view(), bins)?;
+        check("the array of templates", templates.view())?;
         if let Some(means) = &means {
             shape("the array of mean spectra", means.view(), fine_bins(bins))?;
             check("the array of mean spectra", means.view())?;
@@ -165,10 +186,9 @@ impl Dictionary {
                 actual: 0,
             });
         }
-        let mut templates = templates.to_owned();
         normalize(&mut templates);
         Ok(Self {
-            kind: kind.to_owned(),
+            kind,
             atoms,
             stft,
             sample_rate,
@@ -317,7 +337,7 @@ impl Dictionary {
     /// - [`Error::Config`] if `cents` is not finite, or beyond an octave.
     /// - [`Error::Analysis`] if the dictionary carries neither mean spectra nor examples.
     pub fn retuned(&self, cents: f32) -> Result<Self, Error> {
-        if !(cents.abs() <= 1200.0) {
+        if !(-1200.0..=1200.0).contains(&cents) {
             return Err(Error::config(
                 "tuning",
                 cents,
@@ -447,7 +467,7 @@ impl Dictionary {
         });
         let columns: Vec<_> = order
             .iter()
-            .map(|&k| columns[k].clone().insert_axis(Axis(1)))
+            .map(|&k| columns[k].insert_axis(Axis(1)))
             .collect();
         let all = concatenate(Axis(1), &columns).expect("columns of one length");
         let atoms = order.iter().map(|&k| atoms[k].clone()).collect();
@@ -565,7 +585,7 @@ fn describe(stft: StftConfig, sample_rate: u32) -> String {
 
 /// The value of a spectrum between two fine bins.
 pub(super) fn at_fine(column: ndarray::ArrayView1<'_, f32>, place: f64) -> f32 {
-    if !(place >= 0.0) {
+    if place.is_nan() || place < 0.0 {
         return 0.0;
     }
     let below = place.floor() as usize;

@@ -266,7 +266,7 @@ impl Analysis {
                         gain * (low + (place - below as f64) as f32 * (high - low))
                     }
                     // The example's rate ends here.
-                    (Some(last), None) if place == below as f64 => gain * last,
+                    (Some(last), None) if place - (below as f64) < 1e-6 => gain * last,
                     _ => 0.0,
                 }
             })
@@ -284,18 +284,23 @@ pub(super) fn analyze(
     if sample_rate == 0 {
         return Err(Error::config("sample_rate", sample_rate, "at least 1 Hz"));
     }
-    let all: Vec<(Option<(f32, f32)>, Vec<(Atom, Vec<f32>)>)> = examples
+    let all: Vec<Vec<(Atom, Vec<f32>)>> = examples
         .par_iter()
-        .map(|example| (example.string(), example.slices(stft, sample_rate)))
+        .map(|example| {
+            let mut slices = example.slices(stft, sample_rate);
+            if let Some((note, b)) = example.string() {
+                for (atom, _) in &mut slices {
+                    atom.note = Some(note);
+                    atom.inharmonicity = b;
+                }
+            }
+            slices
+        })
         .collect();
     let mut atoms = Vec::new();
     let mut columns = Vec::new();
-    for (string, slices) in all {
-        for (mut atom, spectrum) in slices {
-            if let Some((note, b)) = string {
-                atom.note = Some(note);
-                atom.inharmonicity = b;
-            }
+    for slices in all {
+        for (atom, spectrum) in slices {
             if atom.level > 0.0 {
                 atoms.push(atom);
                 columns.push(spectrum);
@@ -321,7 +326,7 @@ pub(super) fn analyze(
 /// Learn a dictionary from recordings of single sounds: one template for each slice of the life of each
 /// ([`SLICES_SECS`]), the mean magnitude of the frames whose centres lie in it.
 ///
-/// Pitches that are given are refined to the cent, within 60 cents; how far partials are stretched is measured.
+/// Pitches that are given are refined to the cent, within 45 cents; how far partials are stretched is measured.
 ///
 /// # Errors
 ///

@@ -24,7 +24,7 @@ pub(super) fn relabelled_hz(hz: f64, from: (f64, f64), to: (f64, f64)) -> f64 {
 /// The fundamental and the inharmonicity of one note's spectrum: `(f0 in Hz, B)`.
 ///
 /// `spectrum` holds magnitudes from 0 Hz in steps of `bin_hz`, fine enough to tell partials apart. Both are found where
-/// the stretched series meets most of the spectrum's (square-rooted) magnitude, first on a grid within 60 cents of
+/// the stretched series meets most of the spectrum's (square-rooted) magnitude, first on a grid within 45 cents of
 /// `near_hz`, then finer.
 ///
 /// # References
@@ -58,7 +58,7 @@ pub fn inharmonicity(spectrum: &[f32], bin_hz: f64, near_hz: f64) -> (f64, f64) 
             *best = (f0, b, score);
         }
     };
-    for cents in (-60..=60).step_by(3) {
+    for cents in (-45..=45).step_by(3) {
         let f0 = near_hz * 2.0_f64.powf(f64::from(cents) / 1200.0);
         consider(&mut best, f0, 0.0);
         for step in 0..40 {

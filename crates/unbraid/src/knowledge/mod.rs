@@ -3,13 +3,16 @@
 //! | module | what is known | what it constrains |
 //! |---|---|---|
 //! | [`dictionary`] | how the notes of an instrument sound | templates |
+//! | [`Score`] | which notes are played when | where activations may be other than zero |
 
 pub mod dictionary;
 mod example;
 mod inharmonicity;
 mod pitch;
+mod score;
 
-pub use dictionary::{Atom, Dictionary, Provenance};
+pub use dictionary::{Atom, Dictionary, FINENESS, Parts, Provenance};
 pub use example::{Example, LIFE_SECS, SLICES_SECS, learn};
 pub use inharmonicity::{inharmonicity, stretched};
 pub use pitch::{hz_of_midi, midi_of_hz, pitch_hz};
+pub use score::{Note, Pedal, Score, Tolerance};

@@ -4,5 +4,7 @@
 
 mod blind;
 pub mod voice_piano;
+mod informed;
 
 pub use blind::{BlindConfig, FirstFactors, blind};
+pub use informed::{InformedConfig, Instrument, Task, informed, note_stft};

@@ -1,0 +1,152 @@
+//! What the user knows: dictionaries, scores.
+
+use std::fs;
+use std::path::Path;
+
+use unbraid_io::audio::OutputFormat;
+
+use crate::helpers::{read, unbraid, write};
+
+const RATE: u32 = 16_000;
+
+/// A decaying note of stretched partials.
+fn struck(key: f32, secs: f32) -> Vec<f32> {
+    let hz = 440.0 * 2.0_f32.powf((key - 69.0) / 12.0);
+    (0..(secs * RATE as f32) as usize)
+        .map(|n| {
+            let t = n as f32 / RATE as f32;
+            let partial = |m: f32| {
+                let hz = m * hz * (1.0 + 3e-4 * m * m).sqrt();
+                (std::f32::consts::TAU * hz * t).sin() * (-(1.5 + m) * t).exp() / m
+            };
+            0.2 * (1..9).map(|m| partial(m as f32)).sum::<f32>()
+        })
+        .collect()
+}
+
+fn write_mono(path: &Path, samples: &[f32]) {
+    let spec = ndarray::Array2::from_shape_vec((1, samples.len()), samples.to_vec()).unwrap();
+    let audio = unbraid::Audio::new(spec, RATE).unwrap();
+    write(path, &audio, OutputFormat::Wav16);
+}
+
+/// Notes to learn from, a mixture of two of them with a siren, and its score.
+fn sandbox() -> tempfile::TempDir {
+    let dir = tempfile::tempdir().unwrap();
+    fs::create_dir(dir.path().join("notes")).unwrap();
+    for (name, key) in [("C4v80", 60.0), ("E4v80", 64.0), ("G4v80", 67.0)] {
+        write_mono(
+            &dir.path().join(format!("notes/{name}.wav")),
+            &struck(key, 1.5),
+        );
+    }
+    let mut piano = vec![0.0_f32; 3 * RATE as usize];
+    for (onset, key) in [(0.25, 60.0), (1.0, 64.0), (1.75, 60.0)] {
+        let begin = (onset * RATE as f32) as usize;
+        for (out, sample) in piano[begin..].iter_mut().zip(struck(key, 1.0)) {
+            *out += sample;
+        }
+    }
+    let siren: Vec<f32> = (0..piano.len())
+        .map(|n| {
+            let t = n as f32 / RATE as f32;
+            0.1 * (std::f32::consts::TAU * (900.0 * t + 40.0 * (3.0 * t).sin())).sin()
+        })
+        .collect();
+    let mixture: Vec<f32> = piano.iter().zip(&siren).map(|(a, b)| a + b).collect();
+    write_mono(&dir.path().join("piano.wav"), &piano);
+    write_mono(&dir.path().join("mixture.wav"), &mixture);
+    // 480 ticks a quarter at 120: 960 ticks a second.
+    let events = b"\x81\x70\x90\x3c\x50\x87\x40\x80\x3c\x40\x00\x90\x40\x50\x87\x40\x80\x40\x40\x00\x90\x3c\x50\x87\x40\x80\x3c\x40\x00\xff\x2f\x00";
+    let mut midi = b"MThd\0\0\0\x06\0\0\0\x01\x01\xe0MTrk".to_vec();
+    midi.extend((events.len() as u32).to_be_bytes());
+    midi.extend(events);
+    fs::write(dir.path().join("song.mid"), midi).unwrap();
+    dir
+}
+
+#[test]
+fn an_instrument_that_was_learnt_is_taken_out_of_a_mixture() {
+    let dir = sandbox();
+    let run = |args: &[&str]| unbraid(dir.path()).args(args).assert().success();
+    run(&[
+        "learn",
+        "notes",
+        "-o",
+        "piano.safetensors",
+        "--licence",
+        "CC0",
+    ]);
+    let told = run(&["info", "piano.safetensors"]);
+    let told = String::from_utf8_lossy(&told.get_output().stdout).into_owned();
+    for words in ["15 templates", "3 notes", "CC0", "carries its sounds"] {
+        assert!(told.contains(words), "{told}");
+    }
+    let separate = [
+        "separate",
+        "mixture.wav",
+        "--sources",
+        "piano,rest",
+        "--dictionary",
+        "piano.safetensors",
+    ];
+    run(&[&separate[..], &["--score", "song.mid", "--free", "4"]].concat());
+    let (truth, stem) = (
+        read(&dir.path().join("piano.wav")),
+        read(&dir.path().join("separated/mixture/piano.wav")),
+    );
+    let energy = |values: &mut dyn Iterator<Item = f32>| values.map(|x| x * x).sum::<f32>();
+    let truth = truth.samples().to_owned();
+    let error = energy(&mut stem.samples().iter().zip(&truth).map(|(a, b)| a - b));
+    let ratio_db = 10.0 * (energy(&mut truth.iter().copied()) / error).log10();
+    assert!(ratio_db > 15.0, "{ratio_db} dB");
+}
+
+#[test]
+fn knowledge_that_makes_no_sense_is_refused_with_the_remedy() {
+    let dir = sandbox();
+    let run = |args: &[&str]| unbraid(dir.path()).args(args).assert();
+    run(&["learn", "notes", "-o", "bare.safetensors", "--no-examples"]).success();
+    fs::write(dir.path().join("broken.mid"), "MThd").unwrap();
+    let separate = |more: &[&str]| {
+        let args = [
+            &["separate", "mixture.wav", "--sources", "piano,rest"],
+            more,
+        ]
+        .concat();
+        let output = run(&args).failure();
+        String::from_utf8_lossy(&output.get_output().stderr).into_owned()
+    };
+    for (more, words) in [
+        (
+            &["--dictionary", "guitar=bare.safetensors"][..],
+            "none of the sources",
+        ),
+        (
+            &["--dictionary", "piano=missing.safetensors"],
+            "missing.safetensors",
+        ),
+        (
+            &["--dictionary", "piano=mixture.wav"],
+            "not a usable dictionary",
+        ),
+        (
+            &["--dictionary", "piano=bare.safetensors"],
+            "learn it again with the examples",
+        ),
+        (&["--score", "song.mid"], "add --dictionary"),
+        (
+            &[
+                "--dictionary",
+                "piano=bare.safetensors",
+                "--score",
+                "broken.mid",
+            ],
+            "broken.mid",
+        ),
+    ] {
+        let said = separate(more);
+        assert!(said.contains(words), "{more:?}: {said}");
+        assert!(!dir.path().join("separated/mixture").exists());
+    }
+}
