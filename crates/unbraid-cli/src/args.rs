@@ -149,6 +149,7 @@ pub(crate) struct GroupArgs {
 }
 
 #[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub(crate) struct LearnArgs {
     /// Folders of single notes (subfolders included), SFZ files, or single files. Names such as `A4v10.ogg` or
     /// `060-080.wav` tell note and loudness; pitches that no name tells are found by ear
@@ -414,9 +415,10 @@ pub(crate) struct StemArgs {
     #[arg(long, value_enum, default_value_t = RenderArg::Ratio)]
     pub(crate) render: RenderArg,
 
-    /// The exponent of ratio masks: 1 shares in proportion, 2 is the Wiener filter, more is sharper
-    #[arg(long, value_name = "NUMBER", default_value_t = unbraid::sharing::DEFAULT_EXPONENT, allow_negative_numbers = true)]
-    pub(crate) exponent: f32,
+    /// The exponent of ratio masks: 1 shares in proportion, 2 is the Wiener filter, more is sharper [default: 1, or 1.5
+    /// where a dictionary is given]
+    #[arg(long, value_name = "NUMBER", allow_negative_numbers = true)]
+    pub(crate) exponent: Option<f32>,
 
     /// Write what no component explains as one more stem, `residual`
     #[arg(long)]
@@ -567,7 +569,7 @@ impl StemArgs {
         StemsConfig {
             render: match self.render {
                 RenderArg::Ratio => Render::Ratio {
-                    exponent: self.exponent,
+                    exponent: self.exponent.unwrap_or(unbraid::sharing::DEFAULT_EXPONENT),
                 },
                 RenderArg::Binary => Render::Binary,
                 RenderArg::Model => Render::Model,

@@ -5,8 +5,9 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use unbraid::group::{Grouping, Kind, Overrides, Source, parse_sources};
+use unbraid::mask::Render;
 use unbraid::recipe::voice_piano::VoicePianoConfig;
-use unbraid::recipe::{InformedConfig, Instrument};
+use unbraid::recipe::{InformedConfig, Instrument, NOTE_EXPONENT};
 use unbraid::{SeparateConfig, separate};
 use unbraid_io::Error as IoError;
 use unbraid_io::atomic::OutputFolder;
@@ -186,7 +187,7 @@ fn one(
 ) -> Result<Manifest, Failure> {
     let (recording, input) = input::read(file, args.common.span()?)?;
     let audio = &recording.audio;
-    let config = SeparateConfig {
+    let mut config = SeparateConfig {
         factorize: args.factorize.config(audio.sample_rate()),
         sources: sources.to_vec(),
         overrides: overrides.clone(),
@@ -203,6 +204,12 @@ fn one(
             ..InformedConfig::default()
         },
     };
+    if !config.instruments.is_empty()
+        && args.stems.exponent.is_none()
+        && let Render::Ratio { exponent } = &mut config.stems.render
+    {
+        *exponent = NOTE_EXPONENT;
+    }
     let separation = separate(audio, &config, line)?;
     let rendering = Rendering {
         audio,

@@ -639,7 +639,7 @@ mod tests {
             .map(|n| {
                 let t = f64::from(n) / f64::from(RATE);
                 (1..12)
-                    .map(|m| f64::from(m))
+                    .map(f64::from)
                     .map(|m| {
                         let phase = std::f64::consts::TAU * stretched(m, f0, b) * t;
                         phase.sin() * m.powf(-brightness) * (-t * (1.0 + m)).exp()

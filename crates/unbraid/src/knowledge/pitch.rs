@@ -83,7 +83,7 @@ mod tests {
 
     #[test]
     fn noise_and_silence_have_no_pitch() {
-        assert_eq!(pitch_hz(&[0.0; 8000], 8000, 50.0, 2000.0), None);
+        assert_eq!(pitch_hz(&vec![0.0; 8000], 8000, 50.0, 2000.0), None);
         let mut state = 1_u32;
         let noise: Vec<f32> = (0..8000)
             .map(|_| {

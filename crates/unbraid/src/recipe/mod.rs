@@ -3,8 +3,8 @@
 //! One file per task: which parts, which rounds, which fallback.
 
 mod blind;
-pub mod voice_piano;
 mod informed;
+pub mod voice_piano;
 
 pub use blind::{BlindConfig, FirstFactors, blind};
-pub use informed::{InformedConfig, Instrument, Task, informed, note_stft};
+pub use informed::{InformedConfig, Instrument, NOTE_EXPONENT, Task, informed, note_stft};
