@@ -4,12 +4,13 @@ use serde::{Deserialize, Serialize};
 
 use crate::factorize::{FactorizeConfig, factorize};
 use crate::group::{Kind, Overrides, Source};
+use crate::knowledge::{Atom, Dictionary, FINENESS};
 use crate::mask::Render;
 use crate::observe::Observer;
 use crate::recipe::voice_piano::{NoteTemplates, VoicePianoConfig, voice_piano};
 use crate::recipe::{InformedConfig, Instrument, Task, informed};
 use crate::sharing::StemsConfig;
-use crate::{Audio, Error, Separation};
+use crate::{Audio, Error, Separation, Stft};
 
 /// Settings of the whole chain.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -59,25 +60,37 @@ pub fn separate(
     config: &SeparateConfig,
     observer: &mut dyn Observer,
 ) -> Result<Separation, Error> {
-    if !config.instruments.is_empty() {
-        let task = Task {
-            sources: &config.sources,
-            instruments: &config.instruments,
-            overrides: &config.overrides,
-            stft: None,
-            stems: config.stems,
-        };
-        return informed(audio, &task, &config.informed, observer);
+    if is_singer_and_piano(config) {
+        return singer_and_piano(audio, config, observer);
     }
+    if config.instruments.is_empty() {
+        return blind(audio, config, observer);
+    }
+    let task = Task {
+        sources: &config.sources,
+        instruments: &config.instruments,
+        overrides: &config.overrides,
+        stft: None,
+        stems: config.stems,
+    };
+    informed(audio, &task, &config.informed, observer)
+}
+
+/// Whether it is one voice and one piano that are to be found, without a score: both then have a model of their own.
+#[must_use]
+pub fn is_singer_and_piano(config: &SeparateConfig) -> bool {
     let sung = |source: &Source| source.kind == Some(Kind::Voice);
     let played = |source: &Source| source.kind == Some(Kind::Piano);
     let by_hand = !config.overrides.names().is_empty();
-    match &config.sources[..] {
-        [a, b] if !by_hand && (sung(a) && played(b) || played(a) && sung(b)) => {
-            singer_and_piano(audio, config, observer)
-        }
-        _ => blind(audio, config, observer),
-    }
+    let [a, b] = &config.sources[..] else {
+        return false;
+    };
+    let piano = if played(a) { a } else { b };
+    let known = config
+        .instruments
+        .iter()
+        .all(|known| known.source == piano.name && known.score.is_none());
+    !by_hand && known && (sung(a) && played(b) || played(a) && sung(b))
 }
 
 /// One voice and one piano: a model of each.
@@ -96,7 +109,10 @@ fn singer_and_piano(
         let requirement = "false for a voice and a piano: their masks leave nothing over";
         return Err(Error::config("stems.residual", true, requirement));
     }
-    let piano = |stft: &crate::Stft, rate| Ok(NoteTemplates::built_in(stft, rate));
+    let piano = |stft: &Stft, rate| match config.instruments.first() {
+        Some(known) => templates_of(&known.dictionary, stft, rate),
+        None => Ok(NoteTemplates::built_in(stft, rate)),
+    };
     let mut heard = voice_piano(audio, &piano, &config.voice_piano, observer)?;
     let voice_first = config.sources[0].kind == Some(Kind::Voice);
     heard.sharing = heard.sharing.rendered(config.stems.render, voice_first);
@@ -106,6 +122,28 @@ fn singer_and_piano(
         components: None,
         sharing: Box::new(heard.sharing),
     })
+}
+
+/// A dictionary's notes, and what can be made of their neighbours, as the model of a singer and a piano takes them.
+fn templates_of(dictionary: &Dictionary, stft: &Stft, rate: u32) -> Result<NoteTemplates, Error> {
+    let config = stft.config();
+    let known = dictionary
+        .at(config, rate)?
+        .completed(24..=100, 3.0, true)?;
+    let bin_hz = f64::from(rate) / config.fft_len as f64;
+    let keys: Vec<Option<u8>> = known.atoms().iter().map(Atom::key).collect();
+    let pitched: Vec<usize> = (0..keys.len()).filter(|&k| keys[k].is_some()).collect();
+    let known = known.select(&pitched);
+    let notes: Vec<u8> = keys.into_iter().flatten().collect();
+    let means = known
+        .means()
+        .map(|means| means.t().as_standard_layout().into_owned());
+    NoteTemplates::new(
+        means.unwrap_or_default(),
+        bin_hz / FINENESS as f64,
+        bin_hz,
+        &notes,
+    )
 }
 
 /// Free components, grouped: what suits any sources, for want of something better.

@@ -8,6 +8,7 @@ use unbraid::group::{Grouping, Kind, Overrides, Source, parse_sources};
 use unbraid::mask::Render;
 use unbraid::recipe::voice_piano::VoicePianoConfig;
 use unbraid::recipe::{InformedConfig, Instrument, NOTE_EXPONENT};
+use unbraid::separate::is_singer_and_piano;
 use unbraid::{SeparateConfig, separate};
 use unbraid_io::Error as IoError;
 use unbraid_io::atomic::OutputFolder;
@@ -205,6 +206,7 @@ fn one(
         },
     };
     if !config.instruments.is_empty()
+        && !is_singer_and_piano(&config)
         && args.stems.exponent.is_none()
         && let Render::Ratio { exponent } = &mut config.stems.render
     {
