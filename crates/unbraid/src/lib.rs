@@ -16,6 +16,7 @@ pub mod audio;
 pub mod divergence;
 pub mod error;
 pub mod evaluate;
+pub mod evidence;
 pub mod factorize;
 pub mod fit;
 pub mod group;
