@@ -7,7 +7,7 @@ use unbraid::factorize::FactorizeConfig;
 use unbraid::fit::FitConfig;
 use unbraid::mask::Render;
 use unbraid::model::Penalties;
-use unbraid::recipe::{BlindConfig, FirstFactors};
+use unbraid::recipe::{BlindConfig, DrumEvidence, FirstFactors};
 use unbraid::sharing::StemsConfig;
 use unbraid::spectrogram::{Channels, Quantity};
 use unbraid::{StftConfig, Window};
@@ -82,6 +82,11 @@ pub(crate) struct SeparateArgs {
     #[arg(long)]
     pub(crate) why: bool,
 
+    /// What decides how much is drums: features, the components' own, that can be read; learnt, a
+    /// small network as well, and drums against one other source are fitted again from what it hears
+    #[arg(long, value_enum, default_value_t = EvidenceArg::Learnt)]
+    pub(crate) evidence: EvidenceArg,
+
     #[command(flatten)]
     pub(crate) knowledge: KnowledgeArgs,
 
@@ -93,6 +98,22 @@ pub(crate) struct SeparateArgs {
 
     #[command(flatten)]
     pub(crate) common: CommonArgs,
+}
+
+/// Where the grouping's evidence comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum EvidenceArg {
+    Features,
+    Learnt,
+}
+
+impl From<EvidenceArg> for DrumEvidence {
+    fn from(evidence: EvidenceArg) -> Self {
+        match evidence {
+            EvidenceArg::Features => Self::Features,
+            EvidenceArg::Learnt => Self::Learnt,
+        }
+    }
 }
 
 #[derive(Debug, Args)]

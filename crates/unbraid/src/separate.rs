@@ -8,6 +8,7 @@ use crate::knowledge::{Atom, Dictionary, FINENESS};
 use crate::mask::Render;
 use crate::observe::Observer;
 use crate::recipe::voice_piano::{NoteTemplates, VoicePianoConfig, voice_piano};
+use crate::recipe::{DrumEvidence, DrumsConfig, DrumsTask, drums};
 use crate::recipe::{InformedConfig, Instrument, Task, informed};
 use crate::sharing::StemsConfig;
 use crate::{Audio, Error, Separation, Stft};
@@ -24,6 +25,8 @@ pub struct SeparateConfig {
     pub overrides: Overrides,
     /// One singer and one piano.
     pub voice_piano: VoicePianoConfig,
+    /// Drums against others.
+    pub drums: DrumsConfig,
     /// Masks → stems.
     pub stems: StemsConfig,
     /// Sources whose sound is known.
@@ -62,6 +65,23 @@ pub fn separate(
 ) -> Result<Separation, Error> {
     if is_singer_and_piano(config) {
         return singer_and_piano(audio, config, observer);
+    }
+    let drummed = config
+        .sources
+        .iter()
+        .any(|source| source.kind == Some(Kind::Drums));
+    if drummed
+        && config.instruments.is_empty()
+        && config.drums.evidence == DrumEvidence::Learnt
+        && config.stems.render != Render::Model
+    {
+        let task = DrumsTask {
+            sources: &config.sources,
+            overrides: &config.overrides,
+            factorize: &config.factorize,
+            stems: config.stems,
+        };
+        return drums(audio, &task, &config.drums, observer);
     }
     if config.instruments.is_empty() {
         return blind(audio, config, observer);

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use unbraid::group::{Grouping, Kind, Overrides, Source, parse_sources};
 use unbraid::mask::Render;
+use unbraid::recipe::DrumsConfig;
 use unbraid::recipe::voice_piano::VoicePianoConfig;
 use unbraid::recipe::{InformedConfig, Instrument, NOTE_EXPONENT};
 use unbraid::separate::is_singer_and_piano;
@@ -195,6 +196,10 @@ fn one(
         voice_piano: VoicePianoConfig {
             portable: args.factorize.portable,
             ..VoicePianoConfig::default()
+        },
+        drums: DrumsConfig {
+            evidence: args.evidence.into(),
+            ..DrumsConfig::default()
         },
         stems: args.stems.config(args.factorize.portable),
         instruments: instruments(args, sources)?,

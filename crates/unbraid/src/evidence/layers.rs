@@ -168,9 +168,7 @@ mod tests {
     }
 
     fn numbers(count: usize, seed: f32) -> Vec<f32> {
-        (0..count)
-            .map(|i| (i as f32 * 1.37 + seed).sin())
-            .collect()
+        (0..count).map(|i| (i as f32 * 1.37 + seed).sin()).collect()
     }
 
     #[test]

@@ -104,7 +104,9 @@ impl ClassShares {
             let until = (done + step).min(heard);
             // The last segment keeps up its length, to hear as much as the others.
             let end = (until + CONTEXT).min(heard);
-            let begin = end.saturating_sub(SEGMENT).min(done.saturating_sub(CONTEXT));
+            let begin = end
+                .saturating_sub(SEGMENT)
+                .min(done.saturating_sub(CONTEXT));
             let segment = densities.slice(s![begin..end, ..]);
             let input = segment.t().to_owned().insert_axis(ndarray::Axis(0));
             let input = input.as_standard_layout().into_owned();

@@ -190,12 +190,41 @@ pub fn group(
     sources: &[Source],
     overrides: &Overrides,
 ) -> Result<Grouping, Error> {
+    group_with(factors, sources, overrides, None)
+}
+
+/// As [`group`], with how much of every component a network hears as drums, 0 to 1
+/// ([`crate::evidence`], [`percussive_shares`]), which then counts more than all features.
+///
+/// # Errors
+///
+/// Those of [`group`]; [`Error::Shape`] if there is not one share per component.
+pub fn group_with(
+    factors: &FactorView<'_>,
+    sources: &[Source],
+    overrides: &Overrides,
+    learnt: Option<&[f32]>,
+) -> Result<Grouping, Error> {
     let mut sources = sources.to_vec();
     source::complete(&mut sources);
     if sources.is_empty() {
         return Err(Error::config("sources", "empty", "at least one source"));
     }
-    let features = features(factors)?;
+    let mut features = features(factors)?;
+    if let Some(shares) = learnt {
+        if shares.len() != features.len() {
+            return Err(Error::Shape {
+                what: "the learnt shares",
+                expected: vec![features.len()],
+                actual: vec![shares.len()],
+            });
+        }
+        for (features, &share) in features.iter_mut().zip(shares) {
+            if let Some(features) = features {
+                features.learnt_share = Some(f64::from(share));
+            }
+        }
+    }
     let by_hand = overrides.resolve(&sources, factors.components())?;
 
     let contest = Contest::new(&sources);

@@ -2,7 +2,7 @@
 //! what speaks for the likeliest, go out.
 
 use super::additive::{Additive, Evidence, probability};
-use super::features::Features;
+use super::features::{Feature, Features};
 use super::weights;
 use super::{Kind, Source};
 
@@ -15,6 +15,13 @@ const PITCHED: [Kind; 5] = [
     Kind::Rest,
 ];
 
+/// What is left of the features' log-odds where a network was asked: on mixtures, over half of a component's
+/// energy under the network's mask decides better than the features, which settle close calls.
+const FEATURES_BESIDE_NETWORK: f64 = 0.2;
+
+/// What a network's log-odds count.
+const NETWORK_SLOPE: f64 = 2.0;
+
 /// The probability that a component is percussive, and the evidence for (above 0) and against it.
 ///
 /// An additive logistic model; with the mixture's percussive share if that was measured, otherwise
@@ -25,7 +32,22 @@ pub(crate) fn percussive(features: &Features) -> (f64, Vec<Evidence>) {
     } else {
         &weights::PERCUSSIVE_WITHOUT_MIXTURE
     };
-    let (log_odds, evidence) = model.weigh(features);
+    let (mut log_odds, mut evidence) = model.weigh(features);
+    if let Some(share) = features.learnt_share {
+        log_odds *= FEATURES_BESIDE_NETWORK;
+        for part in &mut evidence {
+            part.log_odds *= FEATURES_BESIDE_NETWORK;
+        }
+        let certain = share.clamp(0.02, 0.98);
+        let heard = Evidence {
+            feature: Feature::LearntShare,
+            value: share,
+            log_odds: NETWORK_SLOPE * (certain / (1.0 - certain)).ln(),
+            words: Feature::LearntShare.words(share),
+        };
+        log_odds += heard.log_odds;
+        evidence.push(heard);
+    }
     (probability(log_odds), evidence)
 }
 

@@ -176,6 +176,21 @@ impl LowRank {
         self.pan_gains.nrows()
     }
 
+    /// Give the part another name; the parts that were stacked become one.
+    #[must_use]
+    pub(crate) fn named(mut self, name: &str) -> Self {
+        self.parts = vec![Part {
+            name: name.to_owned(),
+            components: 0..self.components(),
+        }];
+        self
+    }
+
+    /// Multiply all activations.
+    pub(crate) fn scale_activations(&mut self, factor: f32) {
+        self.activations.mapv_inplace(|h| h * factor);
+    }
+
     /// Set the role of all templates.
     #[must_use]
     pub fn with_templates(mut self, update: Update) -> Self {

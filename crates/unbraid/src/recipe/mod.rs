@@ -3,8 +3,10 @@
 //! One file per task: which parts, which rounds, which fallback.
 
 mod blind;
+mod drums;
 mod informed;
 pub mod voice_piano;
 
 pub use blind::{BlindConfig, FirstFactors, blind};
+pub use drums::{DrumEvidence, DrumsConfig, DrumsTask, drums};
 pub use informed::{InformedConfig, Instrument, NOTE_EXPONENT, Task, informed, note_stft};

@@ -53,6 +53,9 @@ pub struct Features {
     pub synchrony: f64,
     /// How percussive the mixture is where the component sounds, 0 to 1, if that was measured.
     pub percussive_share: Option<f64>,
+    /// How much of the component's energy a network hears as drums, 0 to 1, if it was asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub learnt_share: Option<f64>,
     /// Where the component is between the channels, −1 (left) to 1 (right), if there are two.
     pub pan: Option<f64>,
 }
@@ -120,6 +123,7 @@ pub fn features(factors: &FactorView<'_>) -> Result<Vec<Option<Features>>, Error
             percussive_share: factors
                 .percussive_shares
                 .map(|shares| f64::from(shares[component])),
+            learnt_share: None,
             pan: pan(factors, component),
         })
     };

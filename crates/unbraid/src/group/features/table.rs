@@ -39,13 +39,15 @@ pub enum Feature {
     Synchrony,
     /// [`Features::percussive_share`].
     PercussiveShare,
+    /// [`Features::learnt_share`].
+    LearntShare,
     /// [`Features::pan`].
     Pan,
 }
 
 impl Feature {
     /// Every feature, in the order of [`Features`]' fields.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::LowShare,
         Self::HighShare,
         Self::CentroidHz,
@@ -61,6 +63,7 @@ impl Feature {
         Self::ActiveShare,
         Self::Synchrony,
         Self::PercussiveShare,
+        Self::LearntShare,
         Self::Pan,
     ];
 
@@ -83,6 +86,7 @@ impl Feature {
             Self::ActiveShare => "active_share",
             Self::Synchrony => "synchrony",
             Self::PercussiveShare => "percussive_share",
+            Self::LearntShare => "learnt_share",
             Self::Pan => "pan",
         }
     }
@@ -106,6 +110,7 @@ impl Feature {
             Self::ActiveShare => features.active_share,
             Self::Synchrony => features.synchrony,
             Self::PercussiveShare => return features.percussive_share,
+            Self::LearntShare => return features.learnt_share,
             Self::Pan => return features.pan,
         })
     }
@@ -142,6 +147,9 @@ impl Feature {
             Self::PercussiveShare => {
                 format!("the mixture is {percent:.0} % percussive where it sounds")
             }
+            Self::LearntShare => {
+                format!("a network hears {percent:.0} % of it as drums")
+            }
             Self::Pan if value < -0.05 => format!("{:.0} % to the left", -percent),
             Self::Pan if value > 0.05 => format!("{percent:.0} % to the right"),
             Self::Pan => "in the middle".to_owned(),
@@ -171,7 +179,8 @@ mod tests {
             active_share: 12.0,
             synchrony: 13.0,
             percussive_share: Some(14.0),
-            pan: Some(15.0),
+            learnt_share: Some(15.0),
+            pan: Some(16.0),
         };
         let json = serde_json::to_value(features).unwrap();
         for (expected, feature) in Feature::ALL.into_iter().enumerate() {
