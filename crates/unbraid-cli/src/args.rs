@@ -82,6 +82,11 @@ pub(crate) struct SeparateArgs {
     #[arg(long)]
     pub(crate) why: bool,
 
+    /// A first listen: one quick fit instead of several, for voice,piano; 50 iterations at most
+    /// otherwise
+    #[arg(long)]
+    pub(crate) fast: bool,
+
     #[command(flatten)]
     pub(crate) knowledge: KnowledgeArgs,
 

@@ -188,13 +188,21 @@ fn one(
 ) -> Result<Manifest, Failure> {
     let (recording, input) = input::read(file, args.common.span()?)?;
     let audio = &recording.audio;
+    let mut factorize = args.factorize.config(audio.sample_rate());
+    let quality = if args.fast {
+        let iterations = &mut factorize.blind.fit.iterations;
+        *iterations = 50.min(*iterations);
+        VoicePianoConfig::fast()
+    } else {
+        VoicePianoConfig::default()
+    };
     let mut config = SeparateConfig {
-        factorize: args.factorize.config(audio.sample_rate()),
+        factorize,
         sources: sources.to_vec(),
         overrides: overrides.clone(),
         voice_piano: VoicePianoConfig {
             portable: args.factorize.portable,
-            ..VoicePianoConfig::default()
+            ..quality
         },
         stems: args.stems.config(args.factorize.portable),
         instruments: instruments(args, sources)?,
