@@ -285,7 +285,7 @@ fn print(args: &SeparateArgs, file: &Path, target: &Path, written: &Manifest, li
         let components = grouping.map(|grouping| components_of(&path, grouping));
         println!("  {}{}", path.display(), components.unwrap_or_default());
     }
-    for note in &written.notes {
+    for note in written.input.notes.iter().chain(&written.notes) {
         println!("  note: {note}");
     }
     if args.why

@@ -12,7 +12,7 @@ use rayon::prelude::*;
 use super::flush::Flushable;
 use super::format::{OutputFormat, file_len_bytes};
 use super::read::MOST_CHANNELS;
-use super::wav::write::WavFile;
+use super::pcm::write::WavFile;
 use crate::Error;
 use crate::digest::sha256_of_file;
 use crate::error::writing;

@@ -11,7 +11,7 @@ use crate::audio::OutputFormat;
 use crate::digest::Digest;
 
 /// What every identifier of an encoding ends with in `WAVEFORMATEXTENSIBLE`.
-use super::header::SUBTYPE;
+use super::wav::SUBTYPE;
 
 /// Lengths from here on do not fit into RIFF's 32 bits, with the header before them.
 const MOST_RIFF_BYTES: u64 = u32::MAX as u64 - 128;
