@@ -50,7 +50,11 @@ const NAMES: [&str; 13] = [
 ];
 
 pub(super) fn sweep(folder: &Path) -> Result<Vec<Damage>> {
-    let cases = || NAMES.iter().filter_map(|name| CASES.iter().find(|case| case.name == *name));
+    let cases = || {
+        NAMES
+            .iter()
+            .filter_map(|name| CASES.iter().find(|case| case.name == *name))
+    };
     let files: Vec<(&'static str, Vec<u8>)> = cases()
         .map(|case| {
             let (_, name) = make(folder, case)?;
@@ -92,8 +96,14 @@ fn judge(name: &'static str, variants: &Path) -> Result<Damage> {
         output.status,
         String::from_utf8_lossy(&output.stderr)
     );
-    let count = |word: &str| text.lines().filter(|line| line.split(' ').nth(1) == Some(word)).count();
-    let slowest = text.lines().filter_map(|line| line.split(' ').next()?.parse::<f64>().ok());
+    let count = |word: &str| {
+        text.lines()
+            .filter(|line| line.split(' ').nth(1) == Some(word))
+            .count()
+    };
+    let slowest = text
+        .lines()
+        .filter_map(|line| line.split(' ').next()?.parse::<f64>().ok());
     Ok(Damage {
         name,
         refused: count("refused"),
@@ -105,7 +115,9 @@ fn judge(name: &'static str, variants: &Path) -> Result<Damage> {
 
 /// Read every file of a folder; one line each: milliseconds, what became of it, why.
 pub(super) fn read_all(folder: &Path) -> Result<ExitCode> {
-    let mut paths: Vec<_> = fs::read_dir(folder)?.map(|entry| Ok(entry?.path())).collect::<Result<_>>()?;
+    let mut paths: Vec<_> = fs::read_dir(folder)?
+        .map(|entry| Ok(entry?.path()))
+        .collect::<Result<_>>()?;
     paths.sort();
     for path in paths {
         let began = Instant::now();
@@ -113,12 +125,19 @@ pub(super) fn read_all(folder: &Path) -> Result<ExitCode> {
         let ms = began.elapsed().as_secs_f64() * 1000.0;
         match read {
             Ok(recording) => {
-                let word = if recording.notes.is_empty() { "read" } else { "noted" };
+                let word = if recording.notes.is_empty() {
+                    "read"
+                } else {
+                    "noted"
+                };
                 println!("{ms:.1} {word} {}", recording.notes.join("; "));
             }
             Err(error) => {
                 let said = error.to_string();
-                ensure!(said.ends_with(&path.display().to_string()) && error.hint().is_some(), "no name or remedy: {said}");
+                ensure!(
+                    said.ends_with(&path.display().to_string()) && error.hint().is_some(),
+                    "no name or remedy: {said}"
+                );
                 println!("{ms:.1} refused {said}");
             }
         }
@@ -155,12 +174,20 @@ fn damage(bytes: &mut Vec<u8>, other: &[u8], kind: usize, dice: &mut Dice) {
         1 => {
             for _ in 0..=dice.below(4) {
                 let at = dice.below(bytes.len().min(600));
-                bytes[at] = if dice.below(2) == 0 { 0xFF } else { dice.roll() as u8 };
+                bytes[at] = if dice.below(2) == 0 {
+                    0xFF
+                } else {
+                    dice.roll() as u8
+                };
             }
         }
         2 => bytes.truncate(dice.below(bytes.len())),
         3 => {
-            let (from, to, len) = (dice.below(bytes.len()), dice.below(bytes.len()), dice.below(3000));
+            let (from, to, len) = (
+                dice.below(bytes.len()),
+                dice.below(bytes.len()),
+                dice.below(3000),
+            );
             let piece = bytes[from..(from + len).min(bytes.len())].to_vec();
             let end = (to + dice.below(3000)).min(bytes.len());
             bytes.splice(to..end, piece);

@@ -49,10 +49,15 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
         .map(|&(_, package)| package)
         .collect();
     if !missing.is_empty() {
-        bail!("install {} first: apt-get install {}", missing.join(", "), missing.join(" "));
+        bail!(
+            "install {} first: apt-get install {}",
+            missing.join(", "),
+            missing.join(" ")
+        );
     }
     let folder = scratch().join("files");
-    std::fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
+    std::fs::create_dir_all(&folder)
+        .with_context(|| format!("cannot make {}", folder.display()))?;
     if arguments.data {
         return cases::write_data(&folder, &root().join("crates/unbraid-io/tests/data"))
             .map(|()| ExitCode::SUCCESS);
@@ -71,23 +76,36 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
     } else {
         print!("{page}");
     }
-    Ok(if rows.iter().all(cases::Row::is_fine) && damage.iter().all(corrupted::Damage::is_fine) {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
-    })
+    Ok(
+        if rows.iter().all(cases::Row::is_fine) && damage.iter().all(corrupted::Damage::is_fine) {
+            ExitCode::SUCCESS
+        } else {
+            ExitCode::FAILURE
+        },
+    )
 }
 
 fn is_there(program: &str) -> bool {
-    let found = Command::new(program).arg("--help").stdout(Stdio::null()).stderr(Stdio::null()).status();
+    let found = Command::new(program)
+        .arg("--help")
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status();
     found.is_ok()
 }
 
 /// Run a line of words in a folder; quiet unless it fails.
 fn shell(folder: &Path, line: &str) -> Result<()> {
-    let output = Command::new("sh").args(["-c", line]).current_dir(folder).stdin(Stdio::null()).output()?;
+    let output = Command::new("sh")
+        .args(["-c", line])
+        .current_dir(folder)
+        .stdin(Stdio::null())
+        .output()?;
     if !output.status.success() {
-        bail!("`{line}` failed: {}", String::from_utf8_lossy(&output.stderr));
+        bail!(
+            "`{line}` failed: {}",
+            String::from_utf8_lossy(&output.stderr)
+        );
     }
     Ok(())
 }

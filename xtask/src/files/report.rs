@@ -15,13 +15,27 @@ pub(super) fn table(rows: &[Row]) -> String {
          |---|---|---|---|---|---|---|---|---|\n",
     );
     for row in rows {
-        let Row { name, rate, channels, .. } = row;
+        let Row {
+            name,
+            rate,
+            channels,
+            ..
+        } = row;
         let rest = match &row.found {
             Ok(found) => {
-                let unstated = if found.delay == Delay::Unstated { " (not stated in the file: said so)" } else { "" };
+                let unstated = if found.delay == Delay::Unstated {
+                    " (not stated in the file: said so)"
+                } else {
+                    ""
+                };
                 format!(
                     "{} | {}{unstated} | {} | {} | {} | {:.1e}",
-                    found.codec, found.lag, found.surplus, found.peer_lag, found.peer_surplus, found.peer_difference
+                    found.codec,
+                    found.lag,
+                    found.surplus,
+                    found.peer_lag,
+                    found.peer_surplus,
+                    found.peer_difference
                 )
             }
             Err(reason) => format!("refused: {reason} | | | | |"),
@@ -62,7 +76,12 @@ pub(super) fn page(rows: &[Row], damage: &[Damage], speed: &[Speed]) -> String {
     );
     for row in speed {
         let ratio = row.ours / row.peer;
-        writeln!(text, "| {} | {:.0} × | {:.0} × | {ratio:.2} |", row.name, row.ours, row.peer).ok();
+        writeln!(
+            text,
+            "| {} | {:.0} × | {:.0} × | {ratio:.2} |",
+            row.name, row.ours, row.peer
+        )
+        .ok();
     }
     text
 }

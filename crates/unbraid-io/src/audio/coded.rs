@@ -44,6 +44,8 @@ pub(super) struct CodedDecoder<'a> {
     /// Packets in all, and those that could not be decoded and are silence.
     packets: u64,
     silent: u64,
+    /// Samples that the last packet gave.
+    last_len: u64,
     /// Whether fewer samples than declared are a wrong header, not a file that was cut.
     is_whole: bool,
     notes: Vec<String>,
@@ -65,7 +67,9 @@ impl Kind {
             Self::Caf => probe.register_format::<formats::CafReader<'_>>(),
             Self::Mp4 => probe.register_format::<formats::IsoMp4Reader<'_>>(),
             Self::Matroska => probe.register_format::<formats::MkvReader<'_>>(),
-            Self::Frames(Frame { codec: Codec::Adts, .. }) => {
+            Self::Frames(Frame {
+                codec: Codec::Adts, ..
+            }) => {
                 probe.register_format::<formats::AdtsReader<'_>>();
             }
             Self::Frames(_) => probe.register_format::<formats::MpaReader<'_>>(),
@@ -77,8 +81,15 @@ impl Kind {
 
 impl<'a> CodedDecoder<'a> {
     /// The source has to be seekable, and to begin and end with the stream.
-    pub(super) fn new(mut source: Box<dyn MediaSource>, kind: Kind, path: &'a Path) -> Result<Self, Error> {
-        let not_audio = |reason: String| Error::NotAudio { path: path.to_owned(), reason };
+    pub(super) fn new(
+        mut source: Box<dyn MediaSource>,
+        kind: Kind,
+        path: &'a Path,
+    ) -> Result<Self, Error> {
+        let not_audio = |reason: String| Error::NotAudio {
+            path: path.to_owned(),
+            reason,
+        };
         let len = source.byte_len().unwrap_or(0);
         let stated = Stated::read(source.as_mut(), kind).map_err(reading(path))?;
         let stream = MediaSourceStream::new(source, MediaSourceStreamOptions::default());
@@ -100,9 +111,15 @@ impl<'a> CodedDecoder<'a> {
             .or(codec.sample_rate)
             .filter(|&rate| rate > 0)
             .ok_or_else(|| not_audio("no sample rate".into()))?;
-        let channels = known.channels.as_ref().or(codec.channels.as_ref()).map_or(0, Channels::count);
+        let channels = known
+            .channels
+            .as_ref()
+            .or(codec.channels.as_ref())
+            .map_or(0, Channels::count);
         if channels == 0 || channels > MOST_CHANNELS {
-            return Err(not_audio(format!("{channels} channels, not 1 to {MOST_CHANNELS}")));
+            return Err(not_audio(format!(
+                "{channels} channels, not 1 to {MOST_CHANNELS}"
+            )));
         }
         let info = container.format_info().short_name;
         let is_lossless = is_lossless(codec);
@@ -134,9 +151,14 @@ impl<'a> CodedDecoder<'a> {
             expected: None,
             packets: 0,
             silent: 0,
+            last_len: 0,
             is_whole: stated.is_whole(len),
             notes: Vec::new(),
         })
+    }
+
+    fn is_first_of_vorbis(&self) -> bool {
+        self.kind == Kind::Matroska && self.packets == 1 && self.header.format.codec == "vorbis"
     }
 
     fn damaged(&self, reason: impl Into<String>, samples: u64) -> Error {
@@ -175,7 +197,10 @@ impl<'a> CodedDecoder<'a> {
     /// Go on with the next of several streams that were written one behind the other.
     fn next_link(&mut self, decoded: u64) -> Result<(), Error> {
         let track = self.container.default_track(TrackType::Audio).cloned();
-        let Some((track, codec)) = track.as_ref().and_then(|track| Some((track, audio_codec(track)?))) else {
+        let Some((track, codec)) = track
+            .as_ref()
+            .and_then(|track| Some((track, audio_codec(track)?)))
+        else {
             return Err(self.damaged("the next stream of its chain is no audio", decoded));
         };
         let channels = codec.channels.as_ref().map_or(0, Channels::count);
@@ -195,12 +220,19 @@ impl<'a> CodedDecoder<'a> {
     }
 
     /// Decode a packet into interleaved samples.
-    fn decode(&mut self, packet: &Packet, samples: &mut Vec<f32>, decoded: u64) -> Result<(), Error> {
+    fn decode(
+        &mut self,
+        packet: &Packet,
+        samples: &mut Vec<f32>,
+        decoded: u64,
+    ) -> Result<(), Error> {
         samples.clear();
         match self.decoder.decode(packet) {
             Ok(buffer) => {
                 let spec = buffer.spec();
-                if spec.rate() == self.header.sample_rate && spec.channels().count() == self.header.channels {
+                if spec.rate() == self.header.sample_rate
+                    && spec.channels().count() == self.header.channels
+                {
                     buffer.copy_to_vec_interleaved(samples);
                     return Ok(());
                 }
@@ -222,7 +254,12 @@ impl<'a> CodedDecoder<'a> {
     }
 
     /// Leave out of an Ogg packet's samples what its page's place says is delay or padding.
-    fn trim_page(&mut self, packet: &Packet, samples: &mut Vec<f32>, decoded: u64) -> Result<(), Error> {
+    fn trim_page(
+        &mut self,
+        packet: &Packet,
+        samples: &mut Vec<f32>,
+        decoded: u64,
+    ) -> Result<(), Error> {
         let channels = self.header.channels;
         let len = (samples.len() / channels) as u64;
         let begin = packet.pts.get();
@@ -265,9 +302,16 @@ impl Decode for CodedDecoder<'_> {
             // after them would otherwise move up into the gap.
             let begin = packet.pts.get();
             if self.kind == Kind::Flac && begin != decoded as i64 {
-                return Err(self.damaged(format!("what follows belongs at sample {begin}"), decoded));
+                return Err(
+                    self.damaged(format!("what follows belongs at sample {begin}"), decoded)
+                );
             }
             self.decode(&packet, samples, decoded)?;
+            self.last_len = (samples.len() / self.header.channels) as u64;
+            if self.is_first_of_vorbis() {
+                // Nothing overlaps with the first block; in Ogg its page says so.
+                samples.clear();
+            }
             if self.kind == Kind::Ogg {
                 self.trim_page(&packet, samples, decoded)?;
             } else {
@@ -287,7 +331,17 @@ impl Decode for CodedDecoder<'_> {
     }
 
     fn is_cut(&self, found: u64) -> bool {
-        !self.is_whole && self.header.declared.is_some_and(|declared| found < declared)
+        // Some writers of CAF count the last packet as a full one.
+        let bearable = if self.kind == Kind::Caf {
+            self.last_len.max(4096)
+        } else {
+            0
+        };
+        !self.is_whole
+            && self
+                .header
+                .declared
+                .is_some_and(|declared| found + bearable < declared)
     }
 
     fn notes(&mut self, found: u64, at_end: bool) -> Vec<String> {
@@ -300,8 +354,11 @@ impl Decode for CodedDecoder<'_> {
         if let Some(declared) = self.header.declared
             && at_end
             && found != declared
+            && self.kind != Kind::Caf
         {
-            self.note(format!("its header declares {declared} samples, {found} are there"));
+            self.note(format!(
+                "its header declares {declared} samples, {found} are there"
+            ));
         }
         if self.header.delay == Delay::Unstated {
             self.note(
@@ -314,7 +371,10 @@ impl Decode for CodedDecoder<'_> {
 }
 
 fn audio_codec(track: &Track) -> Option<&AudioCodecParameters> {
-    track.codec_params.as_ref().and_then(|params| params.audio())
+    track
+        .codec_params
+        .as_ref()
+        .and_then(|params| params.audio())
 }
 
 fn decoder(codec: &AudioCodecParameters) -> Result<Box<dyn AudioDecoder>, DecodeError> {
@@ -370,7 +430,9 @@ impl Stated {
             Kind::Flac => {
                 let begin = flac_frames_begin(source)?;
                 let len = source.byte_len();
-                stated.payload = begin.zip(len).and_then(|(begin, len)| len.checked_sub(begin));
+                stated.payload = begin
+                    .zip(len)
+                    .and_then(|(begin, len)| len.checked_sub(begin));
             }
             Kind::Ogg => stated.is_chained = is_chained(source)?,
             Kind::Frames(frame) => {
@@ -391,7 +453,13 @@ impl Stated {
             .is_some_and(|info| info.bytes.is_none_or(|bytes| u64::from(bytes) <= len))
     }
 
-    fn extent(&self, track: &Track, codec: &AudioCodecParameters, sample_rate: u32, len: u64) -> Extent {
+    fn extent(
+        &self,
+        track: &Track,
+        codec: &AudioCodecParameters,
+        sample_rate: u32,
+        len: u64,
+    ) -> Extent {
         let lossless = Extent {
             timeline: Timeline::default(),
             declared: track.num_frames,
@@ -430,10 +498,15 @@ impl Stated {
             },
             Kind::Mp4 => {
                 let all = track.num_frames.filter(|&all| all > 0);
-                let recording = all.zip(self.movie.as_ref()).and_then(|(all, movie)| movie.recording(track.id, sample_rate, all));
+                let recording = all
+                    .zip(self.movie.as_ref())
+                    .and_then(|(all, movie)| movie.recording(track.id, sample_rate, all));
                 match recording {
                     Some(recording) => begins_at(recording),
-                    None if is_lossless(codec) => Extent { declared: all, ..lossless },
+                    None if is_lossless(codec) => Extent {
+                        declared: all,
+                        ..lossless
+                    },
                     None => unstated(all),
                 }
             }
@@ -443,11 +516,18 @@ impl Stated {
                     Some(len) if delay > 0 || !is_lossless(codec) => {
                         begins_at(delay..delay.saturating_add(len))
                     }
-                    len => Extent { declared: len, ..lossless },
+                    len => Extent {
+                        declared: len,
+                        ..lossless
+                    },
                 }
             }
             Kind::Ogg => {
-                let begin = track.start_ts.get().saturating_add(i64::from(track.delay.unwrap_or(0))).max(0);
+                let begin = track
+                    .start_ts
+                    .get()
+                    .saturating_add(i64::from(track.delay.unwrap_or(0)))
+                    .max(0);
                 let end = track.num_frames.filter(|_| !self.is_chained);
                 Extent {
                     timeline: Timeline::default(),
@@ -457,7 +537,12 @@ impl Stated {
                     delay: Delay::None,
                 }
             }
-            Kind::Matroska if is_lossless(codec) => Extent { declared: None, ..lossless },
+            Kind::Matroska if is_lossless(codec) || codec.codec == codec_ids::CODEC_ID_VORBIS => {
+                Extent {
+                    declared: None,
+                    ..lossless
+                }
+            }
             Kind::Matroska => unstated(None),
         }
     }

@@ -45,14 +45,21 @@ impl Kind {
     /// Tell a source that can be searched, and say which of its bytes are the stream.
     ///
     /// The source may be left anywhere.
-    pub(super) fn tell(source: &mut dyn MediaSource, len: u64) -> Result<Option<(Self, Range<u64>)>> {
+    pub(super) fn tell(
+        source: &mut dyn MediaSource,
+        len: u64,
+    ) -> Result<Option<(Self, Range<u64>)>> {
         let begin = behind_id3(source, len)?;
         source.seek(SeekFrom::Start(begin))?;
         let mut start = vec![0; 16];
         let found = fill_source(source, &mut start)?;
         start.truncate(found);
         if let Some(kind) = Self::of_start(&start) {
-            let end = if kind == Self::Flac { before_tags(source, begin, len)? } else { len };
+            let end = if kind == Self::Flac {
+                before_tags(source, begin, len)?
+            } else {
+                len
+            };
             return Ok(Some((kind, begin..end)));
         }
         let end = before_tags(source, begin, len)?;
@@ -67,7 +74,9 @@ impl Kind {
     /// The name of the container, where it has none of its own.
     pub(super) fn frames_name(self) -> Option<&'static str> {
         match self {
-            Self::Frames(Frame { codec: Codec::Adts, .. }) => Some("adts"),
+            Self::Frames(Frame {
+                codec: Codec::Adts, ..
+            }) => Some("adts"),
             _ => None,
         }
     }
@@ -100,7 +109,9 @@ pub(super) fn id3_len(head: &[u8]) -> Option<u64> {
     if *major == 0xFF || *minor == 0xFF || sizes.iter().any(|byte| byte & 0x80 != 0) {
         return None;
     }
-    let size = sizes.iter().fold(0, |size, byte| size << 7 | u64::from(*byte));
+    let size = sizes
+        .iter()
+        .fold(0, |size, byte| size << 7 | u64::from(*byte));
     let footer = if flags & 0x10 != 0 { 10 } else { 0 };
     Some(10 + size + footer)
 }
@@ -132,7 +143,8 @@ fn tag_len(tail: &[u8]) -> Option<u64> {
     if let Some(footer) = tail.len().checked_sub(32).map(|at| &tail[at..])
         && footer.starts_with(b"APETAGEX")
     {
-        let word = |at: usize| u32::from_le_bytes(footer[at..at + 4].try_into().expect("four bytes"));
+        let word =
+            |at: usize| u32::from_le_bytes(footer[at..at + 4].try_into().expect("four bytes"));
         let header = if word(20) & 1 << 31 != 0 { 32 } else { 0 };
         return Some(u64::from(word(12)) + header);
     }
@@ -174,7 +186,15 @@ mod tests {
         let mut lyrics_there = lyrics.to_vec();
         lyrics_there.splice(22..28, *b"000022");
         let stream = [b"fLaC".as_slice(), &[1; 300]].concat();
-        let all = [id3.clone(), id3.clone(), stream.clone(), ape, lyrics_there, v1].concat();
+        let all = [
+            id3.clone(),
+            id3.clone(),
+            stream.clone(),
+            ape,
+            lyrics_there,
+            v1,
+        ]
+        .concat();
         let expected = (Kind::Flac, 280..280 + stream.len() as u64);
         assert_eq!(tell(all), Some(expected));
         assert_eq!(tell(stream.clone()), Some((Kind::Flac, 0..304)));

@@ -40,7 +40,11 @@ struct Itunes {
 fn boxes(mut bytes: &[u8]) -> impl Iterator<Item = ([u8; 4], &[u8])> {
     std::iter::from_fn(move || {
         let (name, header, len) = header(bytes)?;
-        let end = if len == 0 { bytes.len() } else { usize::try_from(len).ok()? };
+        let end = if len == 0 {
+            bytes.len()
+        } else {
+            usize::try_from(len).ok()?
+        };
         let content = bytes.get(header..end)?;
         bytes = &bytes[end..];
         Some((name, content))
@@ -69,7 +73,9 @@ fn wide(bytes: &[u8], at: usize) -> Option<u64> {
 
 fn child<'a>(bytes: &'a [u8], path: &[&[u8; 4]]) -> Option<&'a [u8]> {
     path.iter().try_fold(bytes, |bytes, name| {
-        boxes(bytes).find(|(found, _)| found == *name).map(|(_, content)| content)
+        boxes(bytes)
+            .find(|(found, _)| found == *name)
+            .map(|(_, content)| content)
     })
 }
 
@@ -86,9 +92,15 @@ impl Movie {
             };
             if &name == b"moov" {
                 source.seek(SeekFrom::Start(at + header as u64))?;
-                let left = if len == 0 { MOST_BYTES } else { len - header as u64 };
+                let left = if len == 0 {
+                    MOST_BYTES
+                } else {
+                    len - header as u64
+                };
                 let mut bytes = Vec::new();
-                (&mut *source).take(left.min(MOST_BYTES)).read_to_end(&mut bytes)?;
+                (&mut *source)
+                    .take(left.min(MOST_BYTES))
+                    .read_to_end(&mut bytes)?;
                 movie = Self::parse(&bytes);
                 break;
             }
@@ -118,7 +130,11 @@ impl Movie {
                 })
                 .and_then(|(_, item)| Itunes::parse(child(item, &[b"data"])?.get(8..)?))
         });
-        Self { timescale, tracks, itunes }
+        Self {
+            timescale,
+            tracks,
+            itunes,
+        }
     }
 
     /// The samples of a track that are the recording, of `len` there are in all; nothing if the file
@@ -127,7 +143,10 @@ impl Movie {
         if let Some(itunes) = self.itunes
             && self.tracks.len() == 1
             && itunes.len > 0
-            && itunes.delay.checked_add(itunes.len).is_some_and(|end| end <= len)
+            && itunes
+                .delay
+                .checked_add(itunes.len)
+                .is_some_and(|end| end <= len)
         {
             return Some(itunes.delay..itunes.delay + itunes.len);
         }
@@ -140,7 +159,8 @@ impl Movie {
             return None;
         }
         let scaled = |value: u64, from: u32| {
-            let samples = (u128::from(value) * u128::from(sample_rate) + u128::from(from / 2)) / u128::from(from);
+            let samples = (u128::from(value) * u128::from(sample_rate) + u128::from(from / 2))
+                / u128::from(from);
             u64::try_from(samples).unwrap_or(u64::MAX)
         };
         let begin = scaled(begin.cast_unsigned(), track.timescale);
@@ -150,7 +170,11 @@ impl Movie {
         let end = begin.saturating_add(scaled(duration, self.timescale));
         // Movies count in coarser steps than tracks do, mostly milliseconds: within one of them of the
         // end, it is the end.
-        let step = if self.timescale == track.timescale { 0 } else { scaled(1, self.timescale) + 1 };
+        let step = if self.timescale == track.timescale {
+            0
+        } else {
+            scaled(1, self.timescale) + 1
+        };
         let is_whole = duration == 0 || end.saturating_add(step) >= len;
         Some(begin..if is_whole { len } else { end })
     }
@@ -184,14 +208,20 @@ fn track(trak: &[u8]) -> Option<TrackEdits> {
             edits.push((duration, begin));
         }
     }
-    Some(TrackEdits { id, timescale, edits })
+    Some(TrackEdits {
+        id,
+        timescale,
+        edits,
+    })
 }
 
 impl Itunes {
     /// Numbers in hexadecimal: nothing, delay, padding, length, and more nothing.
     fn parse(text: &[u8]) -> Option<Self> {
         let text = std::str::from_utf8(text).ok()?;
-        let mut words = text.split_ascii_whitespace().map(|word| u64::from_str_radix(word, 16).ok());
+        let mut words = text
+            .split_ascii_whitespace()
+            .map(|word| u64::from_str_radix(word, 16).ok());
         let delay = words.nth(1)??;
         let len = words.nth(1)??;
         Some(Self { delay, len })
@@ -203,8 +233,16 @@ mod tests {
     use super::*;
 
     fn movie(timescale: u32, edits: &[(u64, i64)], itunes: Option<Itunes>) -> Movie {
-        let track = TrackEdits { id: 1, timescale: 44_100, edits: edits.to_vec() };
-        Movie { timescale, tracks: vec![track], itunes }
+        let track = TrackEdits {
+            id: 1,
+            timescale: 44_100,
+            edits: edits.to_vec(),
+        };
+        Movie {
+            timescale,
+            tracks: vec![track],
+            itunes,
+        }
     }
 
     #[test]
@@ -223,14 +261,23 @@ mod tests {
             let found = movie(timescale, edits, None).recording(1, 44_100, 51_100);
             assert_eq!(found, expected, "{edits:?} at {timescale}");
         }
-        assert_eq!(movie(1000, &[(0, 1)], None).recording(2, 44_100, 51_100), None);
+        assert_eq!(
+            movie(1000, &[(0, 1)], None).recording(2, 44_100, 51_100),
+            None
+        );
     }
 
     #[test]
     fn itunes_tag_counts_before_edits_unless_it_lies() {
         let text = b" 00000000 00000840 000001C0 000000000000BF00 00000000 00000000";
         let itunes = Itunes::parse(text);
-        assert_eq!(itunes, Some(Itunes { delay: 2112, len: 48_896 }));
+        assert_eq!(
+            itunes,
+            Some(Itunes {
+                delay: 2112,
+                len: 48_896
+            })
+        );
         let movie = movie(44_100, &[(40_000, 1024)], itunes);
         assert_eq!(movie.recording(1, 44_100, 51_200), Some(2112..51_008));
         assert_eq!(movie.recording(1, 44_100, 51_000), Some(1024..41_024));
@@ -241,7 +288,12 @@ mod tests {
 
     #[test]
     fn damaged_boxes_are_none() {
-        for bytes in [&[0_u8, 0, 0, 4, b'm', b'o', b'o', b'v'][..], &[0xFF; 40], &[0, 0, 0, 1, 1, 1, 1, 1], &[]] {
+        for bytes in [
+            &[0_u8, 0, 0, 4, b'm', b'o', b'o', b'v'][..],
+            &[0xFF; 40],
+            &[0, 0, 0, 1, 1, 1, 1, 1],
+            &[],
+        ] {
             assert_eq!(boxes(bytes).count(), 0);
             assert_eq!(Movie::parse(bytes), Movie::default());
         }

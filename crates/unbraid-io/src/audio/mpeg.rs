@@ -47,10 +47,18 @@ impl Frame {
         }
         /// Bits of a second in thousands, by version and layer.
         const KILOBITS: [[u32; 15]; 5] = [
-            [0, 32, 64, 96, 128, 160, 192, 224, 256, 288, 320, 352, 384, 416, 448],
-            [0, 32, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320, 384],
-            [0, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320],
-            [0, 32, 48, 56, 64, 80, 96, 112, 128, 144, 160, 176, 192, 224, 256],
+            [
+                0, 32, 64, 96, 128, 160, 192, 224, 256, 288, 320, 352, 384, 416, 448,
+            ],
+            [
+                0, 32, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320, 384,
+            ],
+            [
+                0, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320,
+            ],
+            [
+                0, 32, 48, 56, 64, 80, 96, 112, 128, 144, 160, 176, 192, 224, 256,
+            ],
             [0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160],
         ];
         // MPEG 1, or its halved and quartered rates (MPEG 2, and "2.5").
@@ -68,7 +76,10 @@ impl Frame {
             (false, 2 | 3) => 4,
             _ => return None,
         };
-        let bits = 1000 * KILOBITS[table].get(usize::from(c >> 4)).filter(|&&bits| bits > 0)?;
+        let bits = 1000
+            * KILOBITS[table]
+                .get(usize::from(c >> 4))
+                .filter(|&&bits| bits > 0)?;
         let padding = u32::from(c >> 1 & 1);
         let (samples, len) = match (layer, first) {
             (1, _) => (384, 4 * (12 * bits / rate + padding)),
@@ -92,7 +103,8 @@ impl Frame {
 
     fn adts([b, c, d, e, f]: [u8; 5]) -> Option<Self> {
         const RATES: [u32; 13] = [
-            96_000, 88_200, 64_000, 48_000, 44_100, 32_000, 24_000, 22_050, 16_000, 12_000, 11_025, 8000, 7350,
+            96_000, 88_200, 64_000, 48_000, 44_100, 32_000, 24_000, 22_050, 16_000, 12_000, 11_025,
+            8000, 7350,
         ];
         let len = usize::from(d & 3) << 11 | usize::from(e) << 3 | usize::from(f >> 5);
         let header = if b & 1 == 0 { 9 } else { 7 };
@@ -123,7 +135,8 @@ pub(super) fn find(bytes: &[u8], whole: bool) -> Option<(usize, Frame)> {
                 match bytes.get(at..).and_then(Frame::parse) {
                     Some(next) if next.is_like(&frame) => at += next.len,
                     // A short file ends before; one that begins with a frame is taken for what it seems.
-                    _ => return whole && at >= bytes.len() && (count > 1 || begin == 0),
+                    _ if count > 1 => return whole && at >= bytes.len(),
+                    _ => return whole && at == bytes.len() && begin == 0,
                 }
                 count += 1;
             }
@@ -198,12 +211,15 @@ impl Info {
 
     /// Samples before the recording, the decoder's own among them.
     pub(super) fn delay(&self) -> Option<u64> {
-        self.delay_and_padding.map(|(delay, _)| u64::from(delay) + DECODER_DELAY)
+        self.delay_and_padding
+            .map(|(delay, _)| u64::from(delay) + DECODER_DELAY)
     }
 
     /// Which samples do not belong to the recording, and how many there are before those are taken out.
     pub(super) fn timeline(&self, frame: &Frame) -> (Timeline, Option<u64>) {
-        let all = self.frames.map(|frames| u64::from(frames) * u64::from(frame.samples));
+        let all = self
+            .frames
+            .map(|frames| u64::from(frames) * u64::from(frame.samples));
         let (Some(delay), Some((_, padding))) = (self.delay(), self.delay_and_padding) else {
             return (Timeline::default(), all);
         };
@@ -245,15 +261,24 @@ mod tests {
             assert_eq!(found, (codec, len, samples, rate), "{header:x?}");
         }
         let adts = Frame::parse(&[0xFF, 0xF1, 0x50, 0x80, 0x2E, 0x7F, 0xFC]).unwrap();
-        assert_eq!((adts.codec, adts.len, adts.sample_rate), (Codec::Adts, 371, 44_100));
+        assert_eq!(
+            (adts.codec, adts.len, adts.sample_rate),
+            (Codec::Adts, 371, 44_100)
+        );
     }
 
     #[test]
     fn a_stream_is_found_behind_what_is_not_one() {
-        let noise: Vec<u8> = (0..2000_u32).map(|n| (n * n / 7) as u8).chain(HEADER).collect();
+        let noise: Vec<u8> = (0..2000_u32)
+            .map(|n| (n * n / 7) as u8)
+            .chain(HEADER)
+            .collect();
         let found = |bytes: &[u8]| find(bytes, true).map(|(at, _)| at);
         assert_eq!(found(&stream(9)), Some(0));
-        assert_eq!(found(&[noise.clone(), stream(9)].concat()), Some(noise.len()));
+        assert_eq!(
+            found(&[noise.clone(), stream(9)].concat()),
+            Some(noise.len())
+        );
         assert_eq!(found(&stream(1)), Some(0), "one frame is a file");
         assert_eq!(found(&noise), None);
         assert_eq!(found(&stream(1)[..400]), None);

@@ -1,8 +1,4 @@
-<<<<<<< HEAD:crates/unbraid-io/src/audio/wav.rs
-//! The bytes of a WAV file come in; samples go out, and back.
-=======
-//! The bytes of a WAV or AIFF file come in; samples go out.
->>>>>>> 5373cd3 (Read MP3, AAC, ALAC, Ogg Vorbis, AIFF and CAF, aligned to the sample):crates/unbraid-io/src/audio/pcm.rs
+//! The bytes of a WAV or AIFF file come in; samples go out, and back as WAV.
 //!
 //! Read by hand rather than by a library because people's files break the formats' rules in ways
 //! that need a decision: lengths that were never filled in by a writer to a pipe, more channels than
@@ -11,11 +7,8 @@
 mod aiff;
 mod chunks;
 mod sample;
-<<<<<<< HEAD:crates/unbraid-io/src/audio/wav.rs
-pub(super) mod write;
-=======
 mod wav;
->>>>>>> 5373cd3 (Read MP3, AAC, ALAC, Ogg Vorbis, AIFF and CAF, aligned to the sample):crates/unbraid-io/src/audio/pcm.rs
+pub(super) mod write;
 
 use std::io::Read;
 use std::path::Path;
@@ -66,7 +59,8 @@ impl<'a> PcmDecoder<'a> {
     pub(super) fn knows(start: &[u8]) -> bool {
         matches!(
             (start.get(..4), start.get(8..12)),
-            (Some(b"RIFF" | b"RF64" | b"BW64"), Some(b"WAVE")) | (Some(b"FORM"), Some(b"AIFF" | b"AIFC"))
+            (Some(b"RIFF" | b"RF64" | b"BW64"), Some(b"WAVE"))
+                | (Some(b"FORM"), Some(b"AIFF" | b"AIFC"))
         )
     }
 }
@@ -84,7 +78,8 @@ impl Decode for PcmDecoder<'_> {
         let found = fill(&mut self.source, &mut self.bytes, self.path)?;
         // A frame that was cut in two is not a sample of every channel.
         let frames = found / frame;
-        self.layout.decode(&mut self.bytes[..frames * frame], samples);
+        self.layout
+            .decode(&mut self.bytes[..frames * frame], samples);
         self.left -= frames as u64;
         Ok(frames > 0)
     }

@@ -152,7 +152,9 @@ pub(super) trait Decode {
 
     /// Whether a recording that ended after so many samples lacks some.
     fn is_cut(&self, found: u64) -> bool {
-        self.header().declared.is_some_and(|declared| found < declared)
+        self.header()
+            .declared
+            .is_some_and(|declared| found < declared)
     }
 
     /// What the user should know; so many samples were there, up to the end or the end of the span.
@@ -345,7 +347,12 @@ impl<'a> Reader<'a> {
         })
     }
 
-    fn deliver(self, samples: Samples, start: usize, notes: Vec<String>) -> Result<Recording, Error> {
+    fn deliver(
+        self,
+        samples: Samples,
+        start: usize,
+        notes: Vec<String>,
+    ) -> Result<Recording, Error> {
         let Header {
             sample_rate,
             channels,
@@ -372,9 +379,11 @@ impl<'a> Reader<'a> {
                 }
             });
         }
-        let audio = Audio::new(samples.by_channel(channels), sample_rate).map_err(|error| Error::NotAudio {
-            path: path(),
-            reason: error.to_string(),
+        let audio = Audio::new(samples.by_channel(channels), sample_rate).map_err(|error| {
+            Error::NotAudio {
+                path: path(),
+                reason: error.to_string(),
+            }
         })?;
         Ok(Recording {
             audio,
@@ -406,7 +415,10 @@ impl Samples {
                 continue;
             }
             let (now, later) = samples.split_at(room.min(samples.len()));
-            self.blocks.last_mut().expect("one has room").extend_from_slice(now);
+            self.blocks
+                .last_mut()
+                .expect("one has room")
+                .extend_from_slice(now);
             samples = later;
         }
     }
@@ -414,7 +426,8 @@ impl Samples {
     /// The first that no recording has.
     fn first_impossible(&self) -> Option<(usize, f32)> {
         let all = self.blocks.iter().flatten().copied().enumerate();
-        all.into_iter().find(|(_, x)| !x.is_finite() || x.abs() > HIGHEST_LEVEL)
+        all.into_iter()
+            .find(|(_, x)| !x.is_finite() || x.abs() > HIGHEST_LEVEL)
     }
 
     /// `(channels, samples)`.

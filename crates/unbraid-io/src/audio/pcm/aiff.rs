@@ -85,16 +85,26 @@ pub(super) fn read(
 }
 
 /// Read the `COMM` chunk, as far as it is of use; say how many bytes that was.
-fn read_common(chunks: &mut Chunks<'_>, len: u32, is_compressed: bool) -> Result<(Common, u64), Error> {
+fn read_common(
+    chunks: &mut Chunks<'_>,
+    len: u32,
+    is_compressed: bool,
+) -> Result<(Common, u64), Error> {
     let needed = if is_compressed { 22 } else { 18 };
     if len < needed {
-        return Err(chunks.refuse(format!("a `COMM` chunk of {len} bytes, not at least {needed}")));
+        return Err(chunks.refuse(format!(
+            "a `COMM` chunk of {len} bytes, not at least {needed}"
+        )));
     }
     let channels = usize::from(u16::from_be_bytes(chunks.take()?));
     let frames = u32::from_be_bytes(chunks.take()?);
     let bits = u32::from(u16::from_be_bytes(chunks.take()?));
     let rate = extended(chunks.take()?);
-    let kind = if is_compressed { chunks.take()? } else { *b"NONE" };
+    let kind = if is_compressed {
+        chunks.take()?
+    } else {
+        *b"NONE"
+    };
     if channels == 0 || channels > MOST_CHANNELS {
         return Err(chunks.refuse(format!("{channels} channels, not 1 to {MOST_CHANNELS}")));
     }
@@ -121,9 +131,14 @@ fn read_common(chunks: &mut Chunks<'_>, len: u32, is_compressed: bool) -> Result
     };
     let Some(encoding) = encoding else {
         let kind = kind.escape_ascii();
-        return Err(chunks.refuse(format!("unsupported: AIFF encoding `{kind}` with {bits} bits")));
+        return Err(chunks.refuse(format!(
+            "unsupported: AIFF encoding `{kind}` with {bits} bits"
+        )));
     };
-    let layout = Layout { encoding, is_big_endian };
+    let layout = Layout {
+        encoding,
+        is_big_endian,
+    };
     let common = Common {
         sample_rate: sample_rate as u32,
         channels,

@@ -27,7 +27,9 @@ impl Layout {
     /// Append the samples of whole frames.
     pub(super) fn decode(self, bytes: &mut [u8], samples: &mut Vec<f32>) {
         if self.is_big_endian && self.bytes() > 1 {
-            bytes.chunks_exact_mut(self.bytes()).for_each(<[u8]>::reverse);
+            bytes
+                .chunks_exact_mut(self.bytes())
+                .for_each(<[u8]>::reverse);
         }
         self.encoding.decode(bytes, samples);
     }
@@ -86,7 +88,11 @@ impl Encoding {
                 samples.extend(bytes.iter().map(|&byte| (f32::from(byte) - 128.0) / 128.0));
             }
             Self::Signed8 => {
-                samples.extend(bytes.iter().map(|&byte| f32::from(byte.cast_signed()) / 128.0));
+                samples.extend(
+                    bytes
+                        .iter()
+                        .map(|&byte| f32::from(byte.cast_signed()) / 128.0),
+                );
             }
             Self::Integer(2) => samples.extend(
                 bytes
@@ -145,7 +151,11 @@ mod tests {
     #[test]
     fn every_width_has_its_full_scale() {
         let cases: [(Encoding, &[u8], &[f32]); 9] = [
-            (Encoding::Signed8, &[0x80, 0, 127], &[-1.0, 0.0, 127.0 / 128.0]),
+            (
+                Encoding::Signed8,
+                &[0x80, 0, 127],
+                &[-1.0, 0.0, 127.0 / 128.0],
+            ),
             (
                 Encoding::Integer(1),
                 &[0, 128, 255],
@@ -189,16 +199,33 @@ mod tests {
     #[test]
     fn the_highest_byte_may_come_first() {
         for (encoding, bytes, expected) in [
-            (Encoding::Integer(2), &mut [0x80, 0, 0, 1][..], [-1.0, 1.0 / 32768.0]),
-            (Encoding::Integer(3), &mut [0x80, 0, 0, 0, 0, 1], [-1.0, 1.0 / 8_388_608.0]),
+            (
+                Encoding::Integer(2),
+                &mut [0x80, 0, 0, 1][..],
+                [-1.0, 1.0 / 32768.0],
+            ),
+            (
+                Encoding::Integer(3),
+                &mut [0x80, 0, 0, 0, 0, 1],
+                [-1.0, 1.0 / 8_388_608.0],
+            ),
             (Encoding::Signed8, &mut [0x80, 0x40], [-1.0, 0.5]),
         ] {
-            let layout = Layout { encoding, is_big_endian: true };
+            let layout = Layout {
+                encoding,
+                is_big_endian: true,
+            };
             let mut samples = Vec::new();
             layout.decode(bytes, &mut samples);
             assert_eq!(samples, expected, "{encoding:?}");
         }
-        let layout = |encoding| Layout { encoding, is_big_endian: true }.name();
+        let layout = |encoding| {
+            Layout {
+                encoding,
+                is_big_endian: true,
+            }
+            .name()
+        };
         assert_eq!(layout(Encoding::Float64), "pcm_f64be");
         assert_eq!(layout(Encoding::ALaw), "pcm_alaw");
     }

@@ -162,11 +162,12 @@ fn header(format: OutputFormat, sample_rate: u32, channels: u16, len_samples: u6
     if !plain {
         out.extend(22_u16.to_le_bytes());
         out.extend(bits.to_le_bytes());
-        // Loudspeakers in the standard's order; beyond the eighteen that have names, none.
-        let loudspeakers: u32 = if channels <= 18 {
-            (1 << channels) - 1
-        } else {
-            0
+        // Loudspeakers in the standard's order, a single one in the middle; beyond the eighteen that have
+        // names, none.
+        let loudspeakers: u32 = match channels {
+            1 => 4,
+            2..=18 => (1 << channels) - 1,
+            _ => 0,
         };
         out.extend(loudspeakers.to_le_bytes());
         out.extend(encoding.to_le_bytes());
