@@ -10,8 +10,8 @@
 
 mod crosscheck;
 mod demo;
-mod piano;
 mod files;
+mod piano;
 mod python;
 mod test;
 

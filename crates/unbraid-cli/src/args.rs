@@ -51,7 +51,7 @@ pub(crate) enum Command {
 
 #[derive(Debug, Args)]
 pub(crate) struct SeparateArgs {
-    /// Recordings (WAV or FLAC); `-` reads standard input
+    /// Recordings (WAV, AIFF, FLAC, MP3, Ogg Vorbis, M4A, CAF); `-` reads standard input
     #[arg(required = true, value_name = "FILE")]
     pub(crate) files: Vec<PathBuf>,
 
@@ -102,7 +102,7 @@ pub(crate) struct SeparateArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct FactorizeArgs {
-    /// A recording (WAV or FLAC); `-` reads standard input
+    /// A recording (WAV, AIFF, FLAC, MP3, Ogg Vorbis, M4A, CAF); `-` reads standard input
     #[arg(value_name = "FILE")]
     pub(crate) file: PathBuf,
 

@@ -232,6 +232,8 @@ impl Itunes {
 mod tests {
     use super::*;
 
+    type Case<'a> = (u32, &'a [(u64, i64)], Option<Range<u64>>);
+
     fn movie(timescale: u32, edits: &[(u64, i64)], itunes: Option<Itunes>) -> Movie {
         let track = TrackEdits {
             id: 1,
@@ -247,7 +249,7 @@ mod tests {
 
     #[test]
     fn an_edit_is_the_recording() {
-        let cases: [(u32, &[(u64, i64)], Option<Range<u64>>); 8] = [
+        let cases: [Case<'_>; 8] = [
             (44_100, &[(50_000, 1024)], Some(1024..51_024)),
             (1000, &[(1000, 1024)], Some(1024..45_124)),
             (1000, &[(1135, 1024)], Some(1024..51_100)),

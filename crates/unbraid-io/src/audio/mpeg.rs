@@ -33,6 +33,23 @@ pub(super) const SEARCHED: usize = 1 << 17;
 /// Frames in a row that make a stream.
 const ENOUGH: usize = 4;
 
+/// Bits of a second in thousands, by version and layer.
+const KILOBITS: [[u32; 15]; 5] = [
+    [
+        0, 32, 64, 96, 128, 160, 192, 224, 256, 288, 320, 352, 384, 416, 448,
+    ],
+    [
+        0, 32, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320, 384,
+    ],
+    [
+        0, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320,
+    ],
+    [
+        0, 32, 48, 56, 64, 80, 96, 112, 128, 144, 160, 176, 192, 224, 256,
+    ],
+    [0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160],
+];
+
 impl Frame {
     /// The header that these bytes begin with, if they do.
     pub(super) fn parse(bytes: &[u8]) -> Option<Self> {
@@ -45,22 +62,6 @@ impl Frame {
         if b & 0xF6 == 0xF0 {
             return Self::adts([b, c, d, e, f]);
         }
-        /// Bits of a second in thousands, by version and layer.
-        const KILOBITS: [[u32; 15]; 5] = [
-            [
-                0, 32, 64, 96, 128, 160, 192, 224, 256, 288, 320, 352, 384, 416, 448,
-            ],
-            [
-                0, 32, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320, 384,
-            ],
-            [
-                0, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320,
-            ],
-            [
-                0, 32, 48, 56, 64, 80, 96, 112, 128, 144, 160, 176, 192, 224, 256,
-            ],
-            [0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160],
-        ];
         // MPEG 1, or its halved and quartered rates (MPEG 2, and "2.5").
         let (first, divisor) = match b >> 3 & 3 {
             0 => (false, 4),
@@ -223,7 +224,8 @@ impl Info {
         let (Some(delay), Some((_, padding))) = (self.delay(), self.delay_and_padding) else {
             return (Timeline::default(), all);
         };
-        let mut dropped = vec![0..delay];
+        let mut dropped = Vec::new();
+        dropped.push(0..delay);
         if let Some(all) = all {
             // Only up to where the frames were counted: what was appended to the file afterwards stays.
             let padding = u64::from(padding).saturating_sub(DECODER_DELAY);

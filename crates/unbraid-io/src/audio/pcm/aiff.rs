@@ -169,7 +169,7 @@ mod tests {
             ([0x40, 0x12, 0xBB, 0x80, 0, 0, 0, 0, 0, 0], 768_000.0),
             ([0; 10], 0.0),
         ] {
-            assert_eq!(extended(bytes), expected);
+            assert!((extended(bytes) - expected).abs() < 1e-9, "{expected}");
         }
         assert!(extended([0xFF; 10]) < 0.0);
     }
