@@ -10,6 +10,7 @@
 
 mod crosscheck;
 mod demo;
+mod files;
 mod piano;
 mod python;
 mod test;
@@ -33,6 +34,8 @@ enum Command {
     Test(test::Arguments),
     /// Compare our figures with those of other people's programs, and write the report
     Crosscheck(crosscheck::Arguments),
+    /// Read files of other people's encoders, whole and damaged, and write docs/formats.md
+    Files(files::Arguments),
     /// Make the demo clip and its stems anew from the packages they come from
     Demo(demo::Arguments),
     /// Make the built-in piano's templates anew from recorded notes
@@ -43,6 +46,7 @@ fn main() -> ExitCode {
     let result = match Arguments::parse().command {
         Command::Test(arguments) => test::run(&arguments),
         Command::Crosscheck(arguments) => crosscheck::run(&arguments),
+        Command::Files(arguments) => files::run(&arguments),
         Command::Demo(arguments) => demo::run(&arguments).map(|()| ExitCode::SUCCESS),
         Command::Piano(arguments) => piano::run(&arguments).map(|()| ExitCode::SUCCESS),
     };

@@ -51,7 +51,7 @@ pub(crate) enum Command {
 
 #[derive(Debug, Args)]
 pub(crate) struct SeparateArgs {
-    /// Recordings (WAV or FLAC); `-` reads standard input
+    /// Recordings (WAV, AIFF, FLAC, MP3, Ogg Vorbis, M4A, CAF); `-` reads standard input
     #[arg(required = true, value_name = "FILE")]
     pub(crate) files: Vec<PathBuf>,
 
@@ -86,6 +86,10 @@ pub(crate) struct SeparateArgs {
     /// small network as well, and drums against one other source are fitted again from what it hears
     #[arg(long, value_enum, default_value_t = EvidenceArg::Learnt)]
     pub(crate) evidence: EvidenceArg,
+    /// A first listen: one quick fit instead of several, for voice,piano; 50 iterations at most
+    /// otherwise
+    #[arg(long)]
+    pub(crate) fast: bool,
 
     #[command(flatten)]
     pub(crate) knowledge: KnowledgeArgs,
@@ -118,7 +122,7 @@ impl From<EvidenceArg> for DrumEvidence {
 
 #[derive(Debug, Args)]
 pub(crate) struct FactorizeArgs {
-    /// A recording (WAV or FLAC); `-` reads standard input
+    /// A recording (WAV, AIFF, FLAC, MP3, Ogg Vorbis, M4A, CAF); `-` reads standard input
     #[arg(value_name = "FILE")]
     pub(crate) file: PathBuf,
 

@@ -37,6 +37,8 @@ pub(crate) fn read(path: &Path, span: Span) -> Result<(Recording, Input), Failur
         path: path.display().to_string(),
         sha256,
         format: recording.format.clone(),
+        delay: recording.delay,
+        notes: recording.notes.clone(),
         sample_rate: recording.audio.sample_rate(),
         channels: recording.audio.channels(),
         len_samples: recording.audio.len_samples(),

@@ -62,6 +62,14 @@ pub enum Error {
         /// Samples per channel that are there.
         found: u64,
     },
+    /// The file decodes to more than any recording of its size.
+    #[error("decodes to more than {most_samples} samples, which no recording of its size does: {}", path.display())]
+    TooLong {
+        /// The file.
+        path: PathBuf,
+        /// The most samples per channel that are decoded of it.
+        most_samples: u64,
+    },
     /// The file has a header of audio but no sample.
     #[error("no samples: {}", path.display())]
     NoSamples {
@@ -185,9 +193,11 @@ impl Error {
             Self::Empty { .. } | Self::NoSamples { .. } => {
                 Some("check that the recording was saved or copied completely")
             }
-            Self::NotAudio { .. } => {
-                Some("WAV and FLAC are read, told by their content and not by the file's name")
-            }
+            Self::NotAudio { .. } => Some(
+                "WAV, AIFF, FLAC, MP3, Ogg Vorbis, AAC and ALAC (M4A, CAF) are read, told by their content and not by \
+                 the file's name",
+            ),
+            Self::TooLong { .. } => Some("separate a part of it with --duration"),
             Self::Damaged { .. } | Self::Truncated { .. } => {
                 Some("copy the file again, or separate the part before the damage with --duration")
             }

@@ -2,7 +2,7 @@
 //!
 //! | module | reads and writes |
 //! |---|---|
-//! | [`audio`] | WAV and FLAC: recordings in, stems out |
+//! | [`audio`] | recordings in (WAV, AIFF, FLAC, MP3, Ogg, M4A, CAF), stems out (WAV, FLAC) |
 //! | [`knowledge`] | dictionaries, folders of notes, scores |
 //! | [`metrics`] | scores in museval's JSON; where data sets and separators keep their stems |
 //! | [`atomic`] | output that appears whole under its final name, or not at all |

@@ -189,13 +189,21 @@ fn one(
 ) -> Result<Manifest, Failure> {
     let (recording, input) = input::read(file, args.common.span()?)?;
     let audio = &recording.audio;
+    let mut factorize = args.factorize.config(audio.sample_rate());
+    let quality = if args.fast {
+        let iterations = &mut factorize.blind.fit.iterations;
+        *iterations = 50.min(*iterations);
+        VoicePianoConfig::fast()
+    } else {
+        VoicePianoConfig::default()
+    };
     let mut config = SeparateConfig {
-        factorize: args.factorize.config(audio.sample_rate()),
+        factorize,
         sources: sources.to_vec(),
         overrides: overrides.clone(),
         voice_piano: VoicePianoConfig {
             portable: args.factorize.portable,
-            ..VoicePianoConfig::default()
+            ..quality
         },
         drums: DrumsConfig {
             evidence: args.evidence.into(),
@@ -282,7 +290,7 @@ fn print(args: &SeparateArgs, file: &Path, target: &Path, written: &Manifest, li
         let components = grouping.map(|grouping| components_of(&path, grouping));
         println!("  {}{}", path.display(), components.unwrap_or_default());
     }
-    for note in &written.notes {
+    for note in written.input.notes.iter().chain(&written.notes) {
         println!("  note: {note}");
     }
     if args.why

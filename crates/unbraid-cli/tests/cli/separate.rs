@@ -375,6 +375,11 @@ fn a_voice_and_a_piano_have_a_model_of_their_own() {
         .stdout(predicate::str::contains("the piano is tuned"));
     unbraid(dir.path())
         .args(["separate", "song.wav", "--sources", "voice,piano"])
+        .args(["--fast", "--overwrite"])
+        .assert()
+        .success();
+    unbraid(dir.path())
+        .args(["separate", "song.wav", "--sources", "voice,piano"])
         .args(["--residual", "--overwrite"])
         .assert()
         .failure()

@@ -1,20 +1,28 @@
 //! A stream of coded packets comes in; samples go out, decoded by Symphonia.
+//!
+//! Symphonia takes the packets out of the container and decodes them; which of the decoded samples are the
+//! recording is worked out here, from what the container says ([`Timeline`]).
 
-use std::io::ErrorKind;
+use std::io::{ErrorKind, Read, SeekFrom};
 use std::path::Path;
-use std::sync::OnceLock;
 
 use symphonia::core::audio::Channels;
-use symphonia::core::codecs::audio::{AudioDecoder, AudioDecoderOptions};
+use symphonia::core::codecs::audio::well_known as codec_ids;
+use symphonia::core::codecs::audio::{AudioCodecParameters, AudioDecoder, AudioDecoderOptions};
 use symphonia::core::errors::Error as DecodeError;
 use symphonia::core::formats::probe::{Hint, Probe};
-use symphonia::core::formats::{FormatOptions, FormatReader, TrackType};
+use symphonia::core::formats::{FormatOptions, FormatReader, Track, TrackType};
 use symphonia::core::io::{MediaSource, MediaSourceStream, MediaSourceStreamOptions};
 use symphonia::core::meta::MetadataOptions;
+use symphonia::core::packet::Packet;
+use symphonia::default::formats;
 
 use super::SourceFormat;
-use super::flac::Head;
-use super::read::{Decode, Header, MOST_CHANNELS};
+use super::kind::Kind;
+use super::mp4::Movie;
+use super::mpeg::{Codec, Frame, Info};
+use super::read::{Decode, Header, MOST_CHANNELS, fill_source};
+use super::timeline::{Delay, Timeline};
 use crate::Error;
 use crate::error::reading;
 
@@ -23,91 +31,254 @@ pub(super) struct CodedDecoder<'a> {
     path: &'a Path,
     container: Box<dyn FormatReader>,
     decoder: Box<dyn AudioDecoder>,
+    kind: Kind,
     track: u32,
     header: Header,
+    is_lossless: bool,
+    timeline: Timeline,
     /// Bytes of all packets together, if known, and of those that came out.
     payload: Option<u64>,
     passed: u64,
+    /// Where the next packet of an Ogg stream belongs, once the first one has come.
+    expected: Option<i64>,
+    /// Packets in all, and those that could not be decoded and are silence.
+    packets: u64,
+    silent: u64,
+    /// Samples that the last packet gave.
+    last_len: u64,
+    /// Whether fewer samples than declared are a wrong header, not a file that was cut.
+    is_whole: bool,
+    notes: Vec<String>,
 }
 
-/// The containers that are read here. WAV is not among them: it has a reader of its own.
-fn probe() -> &'static Probe {
-    static PROBE: OnceLock<Probe> = OnceLock::new();
-    PROBE.get_or_init(|| {
+/// Damaged packets of a codec with losses that are borne in any case: the first frames of a stream that was cut
+/// out of a longer one need what came before them.
+const SILENT_AT_LEAST: u64 = 2;
+
+/// Of so many packets one may be damaged beside those.
+const SILENT_OF: u64 = 20;
+
+impl Kind {
+    fn probe(self) -> Probe {
         let mut probe = Probe::default();
-        probe.register_format::<symphonia::default::formats::FlacReader>();
+        match self {
+            Self::Flac => probe.register_format::<formats::FlacReader<'_>>(),
+            Self::Ogg => probe.register_format::<formats::OggReader<'_>>(),
+            Self::Caf => probe.register_format::<formats::CafReader<'_>>(),
+            Self::Mp4 => probe.register_format::<formats::IsoMp4Reader<'_>>(),
+            Self::Matroska => probe.register_format::<formats::MkvReader<'_>>(),
+            Self::Frames(Frame {
+                codec: Codec::Adts, ..
+            }) => {
+                probe.register_format::<formats::AdtsReader<'_>>();
+            }
+            Self::Frames(_) => probe.register_format::<formats::MpaReader<'_>>(),
+            Self::Pcm => {}
+        }
         probe
-    })
+    }
 }
 
 impl<'a> CodedDecoder<'a> {
-    pub(super) fn new(source: Box<dyn MediaSource>, path: &'a Path) -> Result<Self, Error> {
+    /// The source has to be seekable, and to begin and end with the stream.
+    pub(super) fn new(
+        mut source: Box<dyn MediaSource>,
+        kind: Kind,
+        path: &'a Path,
+    ) -> Result<Self, Error> {
         let not_audio = |reason: String| Error::NotAudio {
             path: path.to_owned(),
             reason,
         };
-        let (source, payload) = Head::of_flac(source).map_err(reading(path))?;
+        let len = source.byte_len().unwrap_or(0);
+        let stated = Stated::read(source.as_mut(), kind).map_err(reading(path))?;
         let stream = MediaSourceStream::new(source, MediaSourceStreamOptions::default());
         let (format, meta) = (FormatOptions::default(), MetadataOptions::default());
-        let container = probe()
+        let container = kind
+            .probe()
             .probe(&Hint::new(), stream, format, meta)
             .map_err(|error| not_audio(said(&error)))?;
         let track = container
             .default_track(TrackType::Audio)
-            .ok_or_else(|| not_audio("no audio track".into()))?;
-        let codec = track
-            .codec_params
-            .as_ref()
-            .and_then(|params| params.audio())
-            .ok_or_else(|| not_audio("no known codec".into()))?;
-        let sample_rate = codec
+            .ok_or_else(|| not_audio("no audio track".into()))?
+            .clone();
+        let codec = audio_codec(&track).ok_or_else(|| not_audio("no known codec".into()))?;
+        let decoder = decoder(codec).map_err(|error| not_audio(refused(codec, &error)))?;
+        // What the decoder's own header says counts before the container's.
+        let known = decoder.codec_params();
+        let sample_rate = known
             .sample_rate
+            .or(codec.sample_rate)
             .filter(|&rate| rate > 0)
             .ok_or_else(|| not_audio("no sample rate".into()))?;
-        let channels = codec.channels.as_ref().map_or(0, Channels::count);
+        let channels = known
+            .channels
+            .as_ref()
+            .or(codec.channels.as_ref())
+            .map_or(0, Channels::count);
         if channels == 0 || channels > MOST_CHANNELS {
             return Err(not_audio(format!(
                 "{channels} channels, not 1 to {MOST_CHANNELS}"
             )));
         }
-        let mut options = AudioDecoderOptions::default();
-        options.verify = true;
-        let decoder = symphonia::default::get_codecs()
-            .make_audio_decoder(codec, &options)
-            .map_err(|error| not_audio(said(&error)))?;
+        let info = container.format_info().short_name;
+        let is_lossless = is_lossless(codec);
         let format = SourceFormat {
-            container: container.format_info().short_name.to_owned(),
+            container: kind.frames_name().unwrap_or(info).to_owned(),
             codec: decoder.codec_info().short_name.to_owned(),
-            bits_per_sample: codec.bits_per_sample,
+            bits_per_sample: codec.bits_per_sample.filter(|_| is_lossless),
         };
-        let (track, declared) = (track.id, track.num_frames);
+        let extent = stated.extent(&track, codec, sample_rate, len);
         let header = Header {
             format,
             sample_rate,
             channels,
-            declared,
+            declared: extent.declared,
+            estimated: extent.estimated,
+            delay: extent.delay,
         };
         Ok(Self {
             path,
             container,
             decoder,
-            track,
+            kind,
+            track: track.id,
             header,
-            payload,
+            is_lossless,
+            timeline: extent.timeline,
+            payload: stated.payload,
             passed: 0,
+            expected: None,
+            packets: 0,
+            silent: 0,
+            last_len: 0,
+            is_whole: stated.is_whole(len),
+            notes: Vec::new(),
         })
     }
 
-    /// Whether bytes remain that are no packet.
-    fn is_short(&self) -> bool {
-        self.payload.is_some_and(|payload| self.passed < payload)
+    fn is_first_of_vorbis(&self) -> bool {
+        self.kind == Kind::Matroska && self.packets == 1 && self.header.format.codec == "vorbis"
     }
 
-    fn damaged(&self, reason: String, samples: u64) -> Error {
+    fn damaged(&self, reason: impl Into<String>, samples: u64) -> Error {
         Error::Damaged {
             path: self.path.into(),
-            reason,
+            reason: reason.into(),
             samples,
+        }
+    }
+
+    /// The next packet of the track, or nothing at the end, wherever that is.
+    fn next_packet(&mut self, decoded: u64) -> Result<Option<Packet>, Error> {
+        loop {
+            match self.container.next_packet() {
+                Ok(Some(packet)) if packet.track_id == self.track => {
+                    self.passed += packet.data.len() as u64;
+                    self.packets += 1;
+                    return Ok(Some(packet));
+                }
+                Ok(Some(_)) => {}
+                Ok(None) => return Ok(None),
+                // Some containers say in this way that the stream ended in the middle of a packet;
+                // whether anything is missing is told by counting.
+                Err(DecodeError::IoError(error)) if error.kind() == ErrorKind::UnexpectedEof => {
+                    if self.kind == Kind::Ogg {
+                        self.note("it ends without the mark of an end: it may have been cut");
+                    }
+                    return Ok(None);
+                }
+                Err(DecodeError::ResetRequired) => self.next_link(decoded)?,
+                Err(error) => return Err(self.damaged(said(&error), decoded)),
+            }
+        }
+    }
+
+    /// Go on with the next of several streams that were written one behind the other.
+    fn next_link(&mut self, decoded: u64) -> Result<(), Error> {
+        let track = self.container.default_track(TrackType::Audio).cloned();
+        let Some((track, codec)) = track
+            .as_ref()
+            .and_then(|track| Some((track, audio_codec(track)?)))
+        else {
+            return Err(self.damaged("the next stream of its chain is no audio", decoded));
+        };
+        let channels = codec.channels.as_ref().map_or(0, Channels::count);
+        if codec.sample_rate != Some(self.header.sample_rate) || channels != self.header.channels {
+            let reason = format!(
+                "the next stream of its chain has {channels} channels at {} Hz",
+                codec.sample_rate.unwrap_or(0)
+            );
+            return Err(self.damaged(reason, decoded));
+        }
+        self.decoder = decoder(codec).map_err(|error| self.damaged(said(&error), decoded))?;
+        self.track = track.id;
+        self.expected = None;
+        // The length of the first stream is not the file's.
+        self.header.declared = None;
+        Ok(())
+    }
+
+    /// Decode a packet into interleaved samples.
+    fn decode(
+        &mut self,
+        packet: &Packet,
+        samples: &mut Vec<f32>,
+        decoded: u64,
+    ) -> Result<(), Error> {
+        samples.clear();
+        match self.decoder.decode(packet) {
+            Ok(buffer) => {
+                let spec = buffer.spec();
+                if spec.rate() == self.header.sample_rate
+                    && spec.channels().count() == self.header.channels
+                {
+                    buffer.copy_to_vec_interleaved(samples);
+                    return Ok(());
+                }
+                Err(self.damaged("the rate or the channels change in the middle", decoded))
+            }
+            Err(error) => {
+                self.silent += 1;
+                if self.is_lossless || self.silent > SILENT_AT_LEAST.max(self.packets / SILENT_OF) {
+                    return Err(self.damaged(said(&error), decoded));
+                }
+                let len = match self.kind {
+                    Kind::Frames(frame) => u64::from(frame.samples),
+                    _ => packet.block_dur().get().min(1 << 16),
+                };
+                samples.resize(len as usize * self.header.channels, 0.0);
+                Ok(())
+            }
+        }
+    }
+
+    /// Leave out of an Ogg packet's samples what its page's place says is delay or padding.
+    fn trim_page(
+        &mut self,
+        packet: &Packet,
+        samples: &mut Vec<f32>,
+        decoded: u64,
+    ) -> Result<(), Error> {
+        let channels = self.header.channels;
+        let len = (samples.len() / channels) as u64;
+        let begin = packet.pts.get();
+        if self.expected.is_some_and(|expected| begin > expected) {
+            return Err(self.damaged("pages are missing", decoded));
+        }
+        self.expected = begin.checked_add_unsigned(packet.block_dur().get());
+        let before = u64::try_from(-begin.min(0)).unwrap_or(0);
+        let front = packet.trim_start.get().max(before).min(len);
+        let back = packet.trim_end.get().min(len - front);
+        samples.truncate((len - back) as usize * channels);
+        samples.drain(..front as usize * channels);
+        Ok(())
+    }
+
+    fn note(&mut self, note: impl Into<String>) {
+        let note = note.into();
+        if !self.notes.contains(&note) {
+            self.notes.push(note);
         }
     }
 }
@@ -119,42 +290,33 @@ impl Decode for CodedDecoder<'_> {
 
     fn next_block(&mut self, samples: &mut Vec<f32>, decoded: u64) -> Result<bool, Error> {
         loop {
-            let packet = match self.container.next_packet() {
-                Ok(Some(packet)) => packet,
-                Ok(None) if self.header.declared.is_none() && self.is_short() => {
-                    return Err(self.damaged("its end makes no whole frame".into(), decoded));
+            let Some(packet) = self.next_packet(decoded)? else {
+                // Frames have no length of their own: whether the last one is whole is told by what is left.
+                let is_short = self.payload.is_some_and(|payload| self.passed < payload);
+                if self.kind == Kind::Flac && self.header.declared.is_none() && is_short {
+                    return Err(self.damaged("its end makes no whole frame", decoded));
                 }
-                Ok(None) => return Ok(false),
-                // Some containers say in this way that the stream ended in the middle of a packet;
-                // whether anything is missing is told by counting.
-                Err(DecodeError::IoError(error)) if error.kind() == ErrorKind::UnexpectedEof => {
-                    return Ok(false);
-                }
-                Err(error) => return Err(self.damaged(said(&error), decoded)),
+                return Ok(false);
             };
-            if packet.track_id != self.track {
-                continue;
-            }
-            self.passed += packet.data.len() as u64;
             // Damaged packets are passed over in silence by the container's reader; what comes
             // after them would otherwise move up into the gap.
             let begin = packet.pts.get();
-            if begin != decoded as i64 {
-                let reason = format!("what follows belongs at sample {begin}");
-                return Err(self.damaged(reason, decoded));
+            if self.kind == Kind::Flac && begin != decoded as i64 {
+                return Err(
+                    self.damaged(format!("what follows belongs at sample {begin}"), decoded)
+                );
             }
-            let buffer = match self.decoder.decode(&packet) {
-                Ok(buffer) => buffer,
-                Err(error) => return Err(self.damaged(said(&error), decoded)),
-            };
-            let spec = buffer.spec();
-            if spec.rate() != self.header.sample_rate
-                || spec.channels().count() != self.header.channels
-            {
-                let reason = "the rate or the channels change in the middle".to_owned();
-                return Err(self.damaged(reason, decoded));
+            self.decode(&packet, samples, decoded)?;
+            self.last_len = (samples.len() / self.header.channels) as u64;
+            if self.is_first_of_vorbis() {
+                // Nothing overlaps with the first block; in Ogg its page says so.
+                samples.clear();
             }
-            buffer.copy_to_vec_interleaved(samples);
+            if self.kind == Kind::Ogg {
+                self.trim_page(&packet, samples, decoded)?;
+            } else {
+                self.timeline.pass(samples, self.header.channels);
+            }
             if !samples.is_empty() {
                 return Ok(true);
             }
@@ -167,6 +329,268 @@ impl Decode for CodedDecoder<'_> {
             _ => Ok(()),
         }
     }
+
+    fn is_cut(&self, found: u64) -> bool {
+        // Some writers of CAF count the last packet as a full one.
+        let bearable = if self.kind == Kind::Caf {
+            self.last_len.max(4096)
+        } else {
+            0
+        };
+        !self.is_whole
+            && self
+                .header
+                .declared
+                .is_some_and(|declared| found + bearable < declared)
+    }
+
+    fn notes(&mut self, found: u64, at_end: bool) -> Vec<String> {
+        if self.silent > 0 {
+            self.note(format!(
+                "{} of {} packets were damaged and are silence",
+                self.silent, self.packets
+            ));
+        }
+        if let Some(declared) = self.header.declared
+            && at_end
+            && found != declared
+            && self.kind != Kind::Caf
+        {
+            self.note(format!(
+                "its header declares {declared} samples, {found} are there"
+            ));
+        }
+        if self.header.delay == Delay::Unstated {
+            self.note(
+                "the file does not say how much silence its encoder put before the recording: stems are aligned \
+                 with what is heard, not with the original",
+            );
+        }
+        std::mem::take(&mut self.notes)
+    }
+}
+
+fn audio_codec(track: &Track) -> Option<&AudioCodecParameters> {
+    track
+        .codec_params
+        .as_ref()
+        .and_then(|params| params.audio())
+}
+
+fn decoder(codec: &AudioCodecParameters) -> Result<Box<dyn AudioDecoder>, DecodeError> {
+    // Delay and padding are taken away by `Timeline` and `trim_page`.
+    let options = AudioDecoderOptions::default().verify(true).gapless(false);
+    symphonia::default::get_codecs().make_audio_decoder(codec, &options)
+}
+
+/// Whether what is decoded is, to the bit, what was encoded.
+fn is_lossless(codec: &AudioCodecParameters) -> bool {
+    !matches!(
+        codec.codec,
+        codec_ids::CODEC_ID_AAC
+            | codec_ids::CODEC_ID_VORBIS
+            | codec_ids::CODEC_ID_MP1
+            | codec_ids::CODEC_ID_MP2
+            | codec_ids::CODEC_ID_MP3
+    )
+}
+
+/// What a container says beside its packets.
+struct Stated {
+    kind: Kind,
+    movie: Option<Movie>,
+    /// The information in the first frame of MPEG audio.
+    info: Option<Info>,
+    /// Bytes of a FLAC file's frames.
+    payload: Option<u64>,
+    /// Whether another Ogg stream follows the first.
+    is_chained: bool,
+}
+
+/// How long a recording is, and where in the decoded samples.
+struct Extent {
+    timeline: Timeline,
+    declared: Option<u64>,
+    estimated: Option<u64>,
+    delay: Delay,
+}
+
+impl Stated {
+    /// Read what is said; the source is left at its beginning.
+    fn read(source: &mut dyn MediaSource, kind: Kind) -> std::io::Result<Self> {
+        let mut stated = Self {
+            kind,
+            movie: None,
+            info: None,
+            payload: None,
+            is_chained: false,
+        };
+        match kind {
+            Kind::Mp4 => stated.movie = Some(Movie::read(source)?),
+            Kind::Flac => {
+                let begin = flac_frames_begin(source)?;
+                let len = source.byte_len();
+                stated.payload = begin
+                    .zip(len)
+                    .and_then(|(begin, len)| len.checked_sub(begin));
+            }
+            Kind::Ogg => stated.is_chained = is_chained(source)?,
+            Kind::Frames(frame) => {
+                let mut bytes = vec![0; frame.len];
+                let found = fill_source(source, &mut bytes)?;
+                stated.info = Info::parse(&bytes[..found], &frame);
+            }
+            Kind::Caf | Kind::Matroska | Kind::Pcm => {}
+        }
+        source.seek(SeekFrom::Start(0))?;
+        Ok(stated)
+    }
+
+    /// Whether as many bytes are there as the first frame of MPEG audio counted: then it is its count of
+    /// samples that is wrong, not the file that was cut.
+    fn is_whole(&self, len: u64) -> bool {
+        self.info
+            .is_some_and(|info| info.bytes.is_none_or(|bytes| u64::from(bytes) <= len))
+    }
+
+    fn extent(
+        &self,
+        track: &Track,
+        codec: &AudioCodecParameters,
+        sample_rate: u32,
+        len: u64,
+    ) -> Extent {
+        let lossless = Extent {
+            timeline: Timeline::default(),
+            declared: track.num_frames,
+            estimated: None,
+            delay: Delay::None,
+        };
+        let begins_at = |recording: std::ops::Range<u64>| Extent {
+            declared: Some(recording.end - recording.start),
+            delay: Delay::Trimmed(recording.start),
+            timeline: Timeline::without(vec![0..recording.start, recording.end..u64::MAX]),
+            estimated: None,
+        };
+        let unstated = |declared| Extent {
+            timeline: Timeline::default(),
+            declared,
+            estimated: None,
+            delay: Delay::Unstated,
+        };
+        match self.kind {
+            Kind::Pcm | Kind::Flac => lossless,
+            Kind::Frames(frame) => match &self.info {
+                Some(info) => {
+                    let (timeline, all) = info.timeline(&frame);
+                    Extent {
+                        declared: all.map(|all| timeline.kept(all)),
+                        estimated: None,
+                        delay: info.delay().map_or(Delay::Unstated, Delay::Trimmed),
+                        timeline,
+                    }
+                }
+                None => Extent {
+                    // As many frames as there would be if all were like the first.
+                    estimated: Some(len / frame.len as u64 * u64::from(frame.samples)),
+                    ..unstated(None)
+                },
+            },
+            Kind::Mp4 => {
+                let all = track.num_frames.filter(|&all| all > 0);
+                let recording = all
+                    .zip(self.movie.as_ref())
+                    .and_then(|(all, movie)| movie.recording(track.id, sample_rate, all));
+                match recording {
+                    Some(recording) => begins_at(recording),
+                    None if is_lossless(codec) => Extent {
+                        declared: all,
+                        ..lossless
+                    },
+                    None => unstated(all),
+                }
+            }
+            Kind::Caf => {
+                let delay = u64::from(track.delay.unwrap_or(0));
+                match track.num_frames {
+                    Some(len) if delay > 0 || !is_lossless(codec) => {
+                        begins_at(delay..delay.saturating_add(len))
+                    }
+                    len => Extent {
+                        declared: len,
+                        ..lossless
+                    },
+                }
+            }
+            Kind::Ogg => {
+                let begin = track
+                    .start_ts
+                    .get()
+                    .saturating_add(i64::from(track.delay.unwrap_or(0)))
+                    .max(0);
+                let end = track.num_frames.filter(|_| !self.is_chained);
+                Extent {
+                    timeline: Timeline::default(),
+                    declared: end.and_then(|end| end.checked_sub(begin.cast_unsigned())),
+                    estimated: None,
+                    // Pages say where the recording begins and ends, to the sample.
+                    delay: Delay::None,
+                }
+            }
+            Kind::Matroska if is_lossless(codec) || codec.codec == codec_ids::CODEC_ID_VORBIS => {
+                Extent {
+                    declared: None,
+                    ..lossless
+                }
+            }
+            Kind::Matroska => unstated(None),
+        }
+    }
+}
+
+/// The byte behind the blocks of metadata of a FLAC file.
+fn flac_frames_begin(source: &mut dyn MediaSource) -> std::io::Result<Option<u64>> {
+    let mut word = [0; 4];
+    let mut at = 4;
+    source.seek(SeekFrom::Start(at))?;
+    loop {
+        if fill_source(source, &mut word)? < 4 {
+            return Ok(None);
+        }
+        let len = u32::from_be_bytes([0, word[1], word[2], word[3]]);
+        at += 4 + u64::from(len);
+        if word[0] & 0x80 != 0 {
+            return Ok(Some(at));
+        }
+        source.seek(SeekFrom::Start(at))?;
+    }
+}
+
+/// Whether the last page of an Ogg file belongs to another stream than the first.
+fn is_chained(source: &mut dyn MediaSource) -> std::io::Result<bool> {
+    /// A page has 65307 bytes at most: the last one begins among these.
+    const LONGEST: u64 = 1 << 16;
+    let mut first = [0; 18];
+    fill_source(source, &mut first)?;
+    let len = source.byte_len().unwrap_or(0);
+    source.seek(SeekFrom::Start(len.saturating_sub(LONGEST)))?;
+    let mut tail = Vec::new();
+    source.take(LONGEST).read_to_end(&mut tail)?;
+    let last = tail.windows(18).rfind(|page| page.starts_with(b"OggS\0"));
+    Ok(last.is_some_and(|page| page[14..18] != first[14..18]))
+}
+
+/// Why there is no decoder for a codec.
+fn refused(codec: &AudioCodecParameters, error: &DecodeError) -> String {
+    let name = match codec.codec {
+        codec_ids::CODEC_ID_OPUS => "Opus",
+        codec_ids::CODEC_ID_SPEEX => "Speex",
+        codec_ids::CODEC_ID_AC3 => "AC-3",
+        codec_ids::CODEC_ID_EAC3 => "E-AC-3",
+        codec_ids::CODEC_ID_AAC => "AAC other than AAC-LC with 1 or 2 channels, such as HE-AAC",
+        _ => return said(error),
+    };
+    format!("unsupported: {name}")
 }
 
 /// What the decoder says, in one line.

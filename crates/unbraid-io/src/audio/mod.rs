@@ -1,15 +1,20 @@
 //! Audio files come in as recordings; stems go out as audio files.
 
 mod coded;
-mod flac;
 mod flush;
 mod format;
+mod kind;
+mod mp4;
+mod mpeg;
+mod pcm;
 mod read;
-mod wav;
+mod timeline;
+mod window;
 mod write;
 
 pub use format::{OutputFormat, file_len_bytes};
 pub use read::{Probe, Recording, Span, probe, read_audio, read_bytes};
+pub use timeline::Delay;
 pub use write::{AudioWriter, StemSet, WrittenStems};
 
 use serde::{Deserialize, Serialize};

@@ -3,7 +3,7 @@
 //! Files are told by their content, never by their name.
 
 use std::fs::File;
-use std::io::{BufReader, Cursor, ErrorKind, Read, SeekFrom};
+use std::io::{BufRead, BufReader, Cursor, ErrorKind, Read};
 use std::path::Path;
 
 use ndarray::Array2;
@@ -12,7 +12,10 @@ use unbraid::Audio;
 
 use super::SourceFormat;
 use super::coded::CodedDecoder;
-use super::wav::WavDecoder;
+use super::kind::Kind;
+use super::pcm::PcmDecoder;
+use super::timeline::Delay;
+use super::window::Window;
 use crate::Error;
 use crate::error::reading;
 
@@ -32,6 +35,10 @@ pub struct Recording {
     pub audio: Audio,
     /// What the file said of itself.
     pub format: SourceFormat,
+    /// What is known of the samples that the encoder put before the recording.
+    pub delay: Delay,
+    /// What the user should know of how it was read.
+    pub notes: Vec<String>,
 }
 
 /// What a file says of itself, without its samples.
@@ -43,8 +50,10 @@ pub struct Probe {
     pub sample_rate: u32,
     /// The number of channels.
     pub channels: usize,
-    /// Samples per channel, if the header says so.
+    /// Samples per channel, if the header says so and as many can be there, or else estimated by the file's size.
     pub len_samples: Option<u64>,
+    /// Whether that number is an estimate.
+    pub is_estimate: bool,
 }
 
 /// The most channels that are read or written: more is a damaged header.
@@ -61,11 +70,13 @@ const HIGHEST_LEVEL: f32 = (1_u64 << 32) as f32;
 /// Read a span of an audio file.
 ///
 /// Integers become multiples of 2^−15 (16 bit) or 2^−23 (24 bit), full scale ±1. Memory grows with
-/// what is decoded, never with what a header claims.
+/// what is decoded, never with what a header claims; a file decodes to no more than the larger of 2^30 samples
+/// and 64 per byte. Samples that an encoder put before and behind the recording are left out where the file says
+/// which they are.
 ///
 /// # Errors
 ///
-/// [`Error::Read`], [`Error::Empty`], [`Error::NotAudio`], [`Error::Damaged`], [`Error::Truncated`],
+/// [`Error::Read`], [`Error::Empty`], [`Error::TooLong`], [`Error::NotAudio`], [`Error::Damaged`], [`Error::Truncated`],
 /// [`Error::NoSamples`], [`Error::NotFinite`], [`Error::Level`], [`Error::Span`] or
 /// [`Error::EmptySpan`], each with the path.
 pub fn read_audio(path: &Path, span: Span) -> Result<Recording, Error> {
@@ -99,11 +110,17 @@ pub fn read_bytes(bytes: Vec<u8>, name: &Path, span: Span) -> Result<Recording, 
 pub fn probe(path: &Path) -> Result<Probe, Error> {
     let reader = Reader::open(path)?;
     let header = reader.decoder.header();
+    // Where the size of the file says how much can be there, a header cannot declare more.
+    let len_samples = match (header.declared, header.estimated) {
+        (Some(declared), Some(there)) => Some(declared.min(there)),
+        (declared, estimated) => declared.or(estimated),
+    };
     Ok(Probe {
         format: header.format.clone(),
         sample_rate: header.sample_rate,
         channels: header.channels,
-        len_samples: header.declared,
+        len_samples,
+        is_estimate: header.declared.is_none(),
     })
 }
 
@@ -115,6 +132,9 @@ pub(super) struct Header {
     pub(super) channels: usize,
     /// Samples per channel, if the file says so.
     pub(super) declared: Option<u64>,
+    /// As many as the size of the file has room for, if that can be told.
+    pub(super) estimated: Option<u64>,
+    pub(super) delay: Delay,
 }
 
 /// A file that is being decoded.
@@ -126,7 +146,21 @@ pub(super) trait Decode {
     fn next_block(&mut self, samples: &mut Vec<f32>, decoded: u64) -> Result<bool, Error>;
 
     /// After the end: whether the samples were those that the file was made of.
-    fn verify(&mut self) -> Result<(), String>;
+    fn verify(&mut self) -> Result<(), String> {
+        Ok(())
+    }
+
+    /// Whether a recording that ended after so many samples lacks some.
+    fn is_cut(&self, found: u64) -> bool {
+        self.header()
+            .declared
+            .is_some_and(|declared| found < declared)
+    }
+
+    /// What the user should know; so many samples were there, up to the end or the end of the span.
+    fn notes(&mut self, _found: u64, _at_end: bool) -> Vec<String> {
+        Vec::new()
+    }
 }
 
 /// Read until the buffer is full or the source ends; say how much there was.
@@ -148,9 +182,17 @@ pub(super) fn fill_source(source: &mut dyn Read, buffer: &mut [u8]) -> std::io::
     Ok(found)
 }
 
+/// A file may decode to so many samples, whatever its size: 4 GiB of them.
+const MOST_SAMPLES: u64 = 1 << 30;
+
+/// A larger file may decode to so many samples per byte: all but silence takes more bytes.
+const MOST_SAMPLES_PER_BYTE: u64 = 64;
+
 struct Reader<'a> {
     path: &'a Path,
     decoder: Box<dyn Decode + 'a>,
+    /// The most samples, of all channels together, that are decoded.
+    most_samples: u64,
 }
 
 impl<'a> Reader<'a> {
@@ -175,38 +217,61 @@ impl<'a> Reader<'a> {
                 path: path.to_owned(),
             });
         }
-        let is_wav = WavDecoder::knows(&start);
-        let len_bytes = source.byte_len();
-        // Back to the beginning: by going there, or by putting in front again what a pipe gave.
-        let source: Box<dyn MediaSource> = if source.is_seekable() {
-            source.seek(SeekFrom::Start(0)).map_err(reading(path))?;
-            source
-        } else {
-            Box::new(ReadOnlySource::new(Cursor::new(start).chain(source)))
+        if !source.is_seekable() {
+            // A pipe: samples as they are can be read as they come. Where other formats begin and end can only be
+            // told by going back and forth.
+            let is_pcm = PcmDecoder::knows(&start);
+            let rest = Cursor::new(start.clone()).chain(source);
+            if is_pcm {
+                let source = Box::new(BufReader::new(ReadOnlySource::new(rest)));
+                let decoder = Box::new(PcmDecoder::new(source, &start, None, path)?);
+                return Ok(Self {
+                    path,
+                    decoder,
+                    most_samples: u64::MAX,
+                });
+            }
+            let mut bytes = Vec::new();
+            let mut rest = rest;
+            rest.read_to_end(&mut bytes).map_err(reading(path))?;
+            source = Box::new(Cursor::new(bytes));
+        }
+        let len = source.byte_len().unwrap_or(0);
+        let told = Kind::tell(source.as_mut(), len).map_err(reading(path))?;
+        let Some((kind, bytes)) = told else {
+            return Err(Error::NotAudio {
+                path: path.to_owned(),
+                reason: "no format that is known".to_owned(),
+            });
         };
-        let decoder: Box<dyn Decode + 'a> = if is_wav {
-            Box::new(WavDecoder::new(
-                Box::new(BufReader::new(source)),
-                len_bytes,
-                path,
-            )?)
+        let most_samples = MOST_SAMPLES.max(len.saturating_mul(MOST_SAMPLES_PER_BYTE));
+        let len = bytes.end - bytes.start;
+        let source = Window::new(source, bytes).map_err(reading(path))?;
+        let decoder: Box<dyn Decode + 'a> = if kind == Kind::Pcm {
+            let mut source = BufReader::with_capacity(1 << 16, source);
+            let start = source.fill_buf().map_err(reading(path))?;
+            let start = start[..start.len().min(12)].to_vec();
+            Box::new(PcmDecoder::new(Box::new(source), &start, Some(len), path)?)
         } else {
-            Box::new(CodedDecoder::new(source, path)?)
+            Box::new(CodedDecoder::new(Box::new(source), kind, path)?)
         };
-        Ok(Self { path, decoder })
+        Ok(Self {
+            path,
+            decoder,
+            most_samples,
+        })
     }
 
     fn read(mut self, span: Span) -> Result<Recording, Error> {
         let Header {
             sample_rate,
             channels,
-            declared,
             ..
         } = *self.decoder.header();
         let (start, end) = self.samples_of(span, f64::from(sample_rate))?;
-        // Interleaved samples of the span, and how many of each channel were decoded in all.
-        let mut samples: Vec<f32> = Vec::new();
+        let mut samples = Samples::default();
         let mut block: Vec<f32> = Vec::new();
+        // How many of each channel were decoded in all.
         let mut decoded = 0_u64;
         let mut ended = false;
         while decoded < end {
@@ -218,16 +283,20 @@ impl<'a> Reader<'a> {
             let skip = start.saturating_sub(decoded).min(count) as usize * channels;
             let keep = end.saturating_sub(decoded).min(count) as usize * channels;
             if skip < keep {
-                samples.extend_from_slice(&block[skip..keep]);
+                samples.extend(&block[skip..keep]);
             }
             decoded += count;
+            if decoded.saturating_mul(channels as u64) > self.most_samples {
+                return Err(Error::TooLong {
+                    path: self.path.into(),
+                    most_samples: self.most_samples / channels as u64,
+                });
+            }
         }
-        if let Some(declared) = declared
-            && decoded < declared.min(end)
-        {
+        if ended && self.decoder.is_cut(decoded) {
             return Err(Error::Truncated {
                 path: self.path.into(),
-                declared,
+                declared: self.decoder.header().declared.unwrap_or(0),
                 found: decoded,
             });
         }
@@ -243,7 +312,7 @@ impl<'a> Reader<'a> {
                 samples: decoded,
             });
         }
-        if samples.is_empty() {
+        if samples.len == 0 {
             let len_secs = decoded as f64 / f64::from(sample_rate);
             let start_secs = span.start_secs;
             return Err(Error::Span {
@@ -252,7 +321,8 @@ impl<'a> Reader<'a> {
                 len_secs,
             });
         }
-        self.deliver(samples, start as usize)
+        let notes = self.decoder.notes(decoded, ended);
+        self.deliver(samples, start as usize, notes)
     }
 
     /// The first sample of the span, and the one after its last.
@@ -277,19 +347,22 @@ impl<'a> Reader<'a> {
         })
     }
 
-    fn deliver(self, samples: Vec<f32>, start: usize) -> Result<Recording, Error> {
+    fn deliver(
+        self,
+        samples: Samples,
+        start: usize,
+        notes: Vec<String>,
+    ) -> Result<Recording, Error> {
         let Header {
             sample_rate,
             channels,
             ref format,
+            delay,
             ..
         } = *self.decoder.header();
         let path = || self.path.to_owned();
-        if let Some(at) = samples
-            .iter()
-            .position(|x| !x.is_finite() || x.abs() > HIGHEST_LEVEL)
-        {
-            let (value, channel, sample) = (samples[at], at % channels, start + at / channels);
+        if let Some((at, value)) = samples.first_impossible() {
+            let (channel, sample) = (at % channels, start + at / channels);
             return Err(if value.is_finite() {
                 Error::Level {
                     path: path(),
@@ -306,16 +379,72 @@ impl<'a> Reader<'a> {
                 }
             });
         }
-        let interleaved = Array2::from_shape_vec((samples.len() / channels, channels), samples)
-            .expect("whole frames were added");
-        let samples = interleaved.t().as_standard_layout().into_owned();
-        let audio = Audio::new(samples, sample_rate).map_err(|error| Error::NotAudio {
-            path: path(),
-            reason: error.to_string(),
+        let audio = Audio::new(samples.by_channel(channels), sample_rate).map_err(|error| {
+            Error::NotAudio {
+                path: path(),
+                reason: error.to_string(),
+            }
         })?;
         Ok(Recording {
             audio,
             format: format.clone(),
+            delay,
+            notes,
         })
+    }
+}
+
+/// Interleaved samples, in blocks that are given back one by one while they are sorted by channel: never are
+/// all of them in memory twice.
+#[derive(Default)]
+struct Samples {
+    blocks: Vec<Vec<f32>>,
+    len: usize,
+}
+
+/// Samples of a block: more bytes than allocators keep for themselves when they are freed.
+const BLOCK: usize = (32 << 20) / size_of::<f32>() + 1024;
+
+impl Samples {
+    fn extend(&mut self, mut samples: &[f32]) {
+        self.len += samples.len();
+        while !samples.is_empty() {
+            let room = self.blocks.last().map_or(0, |block| BLOCK - block.len());
+            if room == 0 {
+                self.blocks.push(Vec::with_capacity(BLOCK));
+                continue;
+            }
+            let (now, later) = samples.split_at(room.min(samples.len()));
+            self.blocks
+                .last_mut()
+                .expect("one has room")
+                .extend_from_slice(now);
+            samples = later;
+        }
+    }
+
+    /// The first that no recording has.
+    fn first_impossible(&self) -> Option<(usize, f32)> {
+        let all = self.blocks.iter().flatten().copied().enumerate();
+        all.into_iter()
+            .find(|(_, x)| !x.is_finite() || x.abs() > HIGHEST_LEVEL)
+    }
+
+    /// `(channels, samples)`.
+    fn by_channel(self, channels: usize) -> Array2<f32> {
+        let len = self.len / channels;
+        let mut sorted = Array2::zeros((channels, len));
+        let all = sorted.as_slice_mut().expect("just made");
+        let (mut channel, mut sample) = (0, 0);
+        for block in self.blocks {
+            for value in block {
+                all[channel * len + sample] = value;
+                channel += 1;
+                if channel == channels {
+                    (channel, sample) = (0, sample + 1);
+                }
+            }
+        }
+        sorted
     }
 }

@@ -11,8 +11,8 @@ use rayon::prelude::*;
 
 use super::flush::Flushable;
 use super::format::{OutputFormat, file_len_bytes};
+use super::pcm::write::WavFile;
 use super::read::MOST_CHANNELS;
-use super::wav::write::WavFile;
 use crate::Error;
 use crate::digest::sha256_of_file;
 use crate::error::writing;

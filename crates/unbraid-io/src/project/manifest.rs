@@ -10,7 +10,7 @@ use unbraid::group::Grouping;
 
 use crate::Error;
 use crate::atomic::write_file;
-use crate::audio::SourceFormat;
+use crate::audio::{Delay, SourceFormat};
 use crate::error::reading;
 
 /// The manifest's file name.
@@ -65,6 +65,12 @@ pub struct Input {
     pub sha256: String,
     /// What the file said of itself.
     pub format: SourceFormat,
+    /// What is known of the samples that its encoder put before the recording, and were left out.
+    #[serde(default)]
+    pub delay: Delay,
+    /// What the user should know of how it was read.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
     /// The sample rate in Hz.
     pub sample_rate: u32,
     /// The number of channels.

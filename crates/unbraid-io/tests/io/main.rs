@@ -11,6 +11,7 @@
 )]
 #![expect(clippy::too_many_lines, reason = "tables of cases are long")]
 
+mod coded;
 mod corrupted;
 mod helpers;
 mod knowledge;

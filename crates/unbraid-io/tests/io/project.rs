@@ -31,6 +31,8 @@ fn manifest() -> Manifest {
                 codec: "pcm_s16le".into(),
                 bits_per_sample: Some(16),
             },
+            delay: unbraid_io::audio::Delay::Trimmed(1105),
+            notes: vec!["read with care".to_owned()],
             sample_rate: 44_100,
             channels: 2,
             len_samples: 123,

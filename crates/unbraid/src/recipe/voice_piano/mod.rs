@@ -79,6 +79,19 @@ impl Default for VoicePianoConfig {
 }
 
 impl VoicePianoConfig {
+    /// For a first listen: one pitch track, no tuning, one fit.
+    #[must_use]
+    pub fn fast() -> Self {
+        Self {
+            tuning: false,
+            own_mask: false,
+            average: false,
+            tracking_iterations: 12,
+            iterations: 12,
+            ..Self::default()
+        }
+    }
+
     fn check(&self) -> Result<(), Error> {
         if !(self.lowest_hz >= 20.0 && self.lowest_hz <= 2000.0) {
             let field = "voice_piano.lowest_hz";

@@ -1,10 +1,47 @@
 //! Bytes of samples come in; floating-point numbers of full scale ±1 go out.
 
-/// How a sample is stored; always with its least byte first.
+/// How the samples of a file are stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Layout {
+    pub(super) encoding: Encoding,
+    /// Whether a sample's highest byte comes first.
+    pub(super) is_big_endian: bool,
+}
+
+impl Layout {
+    /// Bytes of one sample.
+    pub(super) fn bytes(self) -> usize {
+        self.encoding.bytes()
+    }
+
+    /// The name that `ffmpeg` and others have for it.
+    pub(super) fn name(self) -> String {
+        let name = self.encoding.name();
+        if self.is_big_endian && self.bytes() > 1 {
+            name.replace("le", "be")
+        } else {
+            name.to_owned()
+        }
+    }
+
+    /// Append the samples of whole frames.
+    pub(super) fn decode(self, bytes: &mut [u8], samples: &mut Vec<f32>) {
+        if self.is_big_endian && self.bytes() > 1 {
+            bytes
+                .chunks_exact_mut(self.bytes())
+                .for_each(<[u8]>::reverse);
+        }
+        self.encoding.decode(bytes, samples);
+    }
+}
+
+/// How a sample is stored, its least byte first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Encoding {
-    /// Integers of 1 to 4 bytes; of one byte without a sign, as the format has it.
+    /// Integers of 1 to 4 bytes; of one byte without a sign, as WAV has it.
     Integer(usize),
+    /// Integers of one byte with a sign, as AIFF has it.
+    Signed8,
     /// 32-bit floating point.
     Float32,
     /// 64-bit floating point.
@@ -22,7 +59,7 @@ impl Encoding {
             Self::Integer(bytes) => bytes,
             Self::Float32 => 4,
             Self::Float64 => 8,
-            Self::ALaw | Self::MuLaw => 1,
+            Self::Signed8 | Self::ALaw | Self::MuLaw => 1,
         }
     }
 
@@ -30,6 +67,7 @@ impl Encoding {
     pub(super) fn name(self) -> &'static str {
         match self {
             Self::Integer(1) => "pcm_u8",
+            Self::Signed8 => "pcm_s8",
             Self::Integer(2) => "pcm_s16le",
             Self::Integer(3) => "pcm_s24le",
             Self::Integer(_) => "pcm_s32le",
@@ -48,6 +86,13 @@ impl Encoding {
         match self {
             Self::Integer(1) => {
                 samples.extend(bytes.iter().map(|&byte| (f32::from(byte) - 128.0) / 128.0));
+            }
+            Self::Signed8 => {
+                samples.extend(
+                    bytes
+                        .iter()
+                        .map(|&byte| f32::from(byte.cast_signed()) / 128.0),
+                );
             }
             Self::Integer(2) => samples.extend(
                 bytes
@@ -105,7 +150,12 @@ mod tests {
 
     #[test]
     fn every_width_has_its_full_scale() {
-        let cases: [(Encoding, &[u8], &[f32]); 8] = [
+        let cases: [(Encoding, &[u8], &[f32]); 9] = [
+            (
+                Encoding::Signed8,
+                &[0x80, 0, 127],
+                &[-1.0, 0.0, 127.0 / 128.0],
+            ),
             (
                 Encoding::Integer(1),
                 &[0, 128, 255],
@@ -144,5 +194,39 @@ mod tests {
             encoding.decode(bytes, &mut samples);
             assert_eq!(samples, expected, "{encoding:?}");
         }
+    }
+
+    #[test]
+    fn the_highest_byte_may_come_first() {
+        for (encoding, bytes, expected) in [
+            (
+                Encoding::Integer(2),
+                &mut [0x80, 0, 0, 1][..],
+                [-1.0, 1.0 / 32768.0],
+            ),
+            (
+                Encoding::Integer(3),
+                &mut [0x80, 0, 0, 0, 0, 1],
+                [-1.0, 1.0 / 8_388_608.0],
+            ),
+            (Encoding::Signed8, &mut [0x80, 0x40], [-1.0, 0.5]),
+        ] {
+            let layout = Layout {
+                encoding,
+                is_big_endian: true,
+            };
+            let mut samples = Vec::new();
+            layout.decode(bytes, &mut samples);
+            assert_eq!(samples, expected, "{encoding:?}");
+        }
+        let layout = |encoding| {
+            Layout {
+                encoding,
+                is_big_endian: true,
+            }
+            .name()
+        };
+        assert_eq!(layout(Encoding::Float64), "pcm_f64be");
+        assert_eq!(layout(Encoding::ALaw), "pcm_alaw");
     }
 }

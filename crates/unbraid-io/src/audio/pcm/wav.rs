@@ -6,10 +6,12 @@
 use std::io::Read;
 use std::path::Path;
 
-use super::sample::Encoding;
+use super::chunks::Chunks;
+use super::sample::{Encoding, Layout};
 use crate::Error;
 use crate::audio::SourceFormat;
-use crate::audio::read::{Header, MOST_CHANNELS, fill};
+use crate::audio::read::{Header, MOST_CHANNELS};
+use crate::audio::timeline::Delay;
 
 /// What comes after the number of the encoding in `WAVEFORMATEXTENSIBLE`'s identifiers.
 pub(super) const SUBTYPE: [u8; 14] = [0, 0, 0, 0, 16, 0, 0x80, 0, 0, 0xAA, 0, 0x38, 0x9B, 0x71];
@@ -22,49 +24,6 @@ const PLACEHOLDERS: [u32; 3] = [0x7FFF_F000, 0x7FFF_FFFF, 0x8000_0000];
 
 fn is_placeholder(len: u32) -> bool {
     len >= PLACEHOLDERS_FROM || PLACEHOLDERS.contains(&len)
-}
-
-/// The bytes before the data, counted.
-struct Chunks<'a> {
-    source: &'a mut dyn Read,
-    path: &'a Path,
-    position: u64,
-}
-
-impl Chunks<'_> {
-    fn refuse(&self, reason: impl Into<String>) -> Error {
-        Error::NotAudio {
-            path: self.path.to_owned(),
-            reason: reason.into(),
-        }
-    }
-
-    fn take<const LEN: usize>(&mut self) -> Result<[u8; LEN], Error> {
-        let mut bytes = [0; LEN];
-        let found = fill(self.source, &mut bytes, self.path)?;
-        self.position += found as u64;
-        if found < LEN {
-            return Err(self.refuse(format!(
-                "its header is cut off after {} bytes",
-                self.position
-            )));
-        }
-        Ok(bytes)
-    }
-
-    fn number(&mut self) -> Result<u32, Error> {
-        Ok(u32::from_le_bytes(self.take()?))
-    }
-
-    fn skip(&mut self, len: u64) -> Result<(), Error> {
-        let passed = std::io::copy(&mut (&mut *self.source).take(len), &mut std::io::sink())
-            .map_err(crate::error::reading(self.path))?;
-        self.position += passed;
-        if passed < len {
-            return Err(self.refuse("it ends before any sample"));
-        }
-        Ok(())
-    }
 }
 
 /// What the `fmt ` chunk says.
@@ -80,22 +39,14 @@ pub(super) fn read(
     source: &mut dyn Read,
     len_bytes: Option<u64>,
     path: &Path,
-) -> Result<(Header, Encoding), Error> {
-    let mut chunks = Chunks {
-        source,
-        path,
-        position: 0,
-    };
-    let [start, riff_len, _form] = [
-        chunks.take::<4>()?,
-        chunks.take::<4>()?,
-        chunks.take::<4>()?,
-    ];
+) -> Result<(Header, Layout), Error> {
+    let mut chunks = Chunks::new(source, path);
+    let (start, riff_len, _form) = (chunks.take::<4>()?, chunks.take()?, chunks.take::<4>()?);
     let riff_len = u32::from_le_bytes(riff_len);
     let mut format = None;
     let mut wide_len = None;
     let data_len = loop {
-        let (name, len) = (chunks.take::<4>()?, chunks.number()?);
+        let (name, len) = (chunks.take::<4>()?, u32::from_le_bytes(chunks.take()?));
         let padded = u64::from(len) + u64::from(len & 1);
         match &name {
             b"fmt " => {
@@ -116,7 +67,7 @@ pub(super) fn read(
     let Some(format) = format else {
         return Err(chunks.refuse("no `fmt ` chunk before its data"));
     };
-    let begin = chunks.position;
+    let begin = chunks.position();
     let is_there = |len: u64| len_bytes.is_some_and(|all| begin.saturating_add(len) <= all);
     let bytes = match (data_len, wide_len) {
         (u32::MAX, Some(wide)) if &start != b"RIFF" => Some(wide),
@@ -137,8 +88,14 @@ pub(super) fn read(
         sample_rate: format.sample_rate,
         channels: format.channels,
         declared: bytes.map(|bytes| bytes / frame),
+        estimated: len_bytes.map(|len| len.saturating_sub(begin) / frame),
+        delay: Delay::None,
     };
-    Ok((header, format.encoding))
+    let layout = Layout {
+        encoding: format.encoding,
+        is_big_endian: false,
+    };
+    Ok((header, layout))
 }
 
 /// Read the `fmt ` chunk, as far as it is of use; say how many bytes that was.

@@ -11,7 +11,7 @@ use crate::audio::OutputFormat;
 use crate::digest::Digest;
 
 /// What every identifier of an encoding ends with in `WAVEFORMATEXTENSIBLE`.
-use super::header::SUBTYPE;
+use super::wav::SUBTYPE;
 
 /// Lengths from here on do not fit into RIFF's 32 bits, with the header before them.
 const MOST_RIFF_BYTES: u64 = u32::MAX as u64 - 128;
@@ -162,11 +162,12 @@ fn header(format: OutputFormat, sample_rate: u32, channels: u16, len_samples: u6
     if !plain {
         out.extend(22_u16.to_le_bytes());
         out.extend(bits.to_le_bytes());
-        // Loudspeakers in the standard's order; beyond the eighteen that have names, none.
-        let loudspeakers: u32 = if channels <= 18 {
-            (1 << channels) - 1
-        } else {
-            0
+        // Loudspeakers in the standard's order, a single one in the middle; beyond the eighteen that have
+        // names, none.
+        let loudspeakers: u32 = match channels {
+            1 => 4,
+            2..=18 => (1 << channels) - 1,
+            _ => 0,
         };
         out.extend(loudspeakers.to_le_bytes());
         out.extend(encoding.to_le_bytes());
