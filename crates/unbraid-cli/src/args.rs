@@ -86,6 +86,7 @@ pub(crate) struct SeparateArgs {
     /// small network as well, and drums against one other source are fitted again from what it hears
     #[arg(long, value_enum, default_value_t = EvidenceArg::Learnt)]
     pub(crate) evidence: EvidenceArg,
+
     /// A first listen: one quick fit instead of several, for voice,piano; 50 iterations at most
     /// otherwise
     #[arg(long)]
