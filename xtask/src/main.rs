@@ -8,6 +8,7 @@
     reason = "a command-line tool speaks through its standard streams"
 )]
 
+mod bench;
 mod crosscheck;
 mod demo;
 mod piano;
@@ -33,6 +34,11 @@ enum Command {
     Test(test::Arguments),
     /// Compare our figures with those of other people's programs, and write the report
     Crosscheck(crosscheck::Arguments),
+    /// Measure our speed beside that of other people's programs, and write `docs/speed.md`
+    Bench(bench::Arguments),
+    /// Answer the questions of `bench`, a line each, until there are no more
+    #[command(hide = true)]
+    BenchWorker,
     /// Make the demo clip and its stems anew from the packages they come from
     Demo(demo::Arguments),
     /// Make the built-in piano's templates anew from recorded notes
@@ -43,6 +49,8 @@ fn main() -> ExitCode {
     let result = match Arguments::parse().command {
         Command::Test(arguments) => test::run(&arguments),
         Command::Crosscheck(arguments) => crosscheck::run(&arguments),
+        Command::Bench(arguments) => bench::run(&arguments).map(|()| ExitCode::SUCCESS),
+        Command::BenchWorker => bench::worker::run().map(|()| ExitCode::SUCCESS),
         Command::Demo(arguments) => demo::run(&arguments).map(|()| ExitCode::SUCCESS),
         Command::Piano(arguments) => piano::run(&arguments).map(|()| ExitCode::SUCCESS),
     };
