@@ -8,6 +8,7 @@
     reason = "a command-line tool speaks through its standard streams"
 )]
 
+mod bench;
 mod crosscheck;
 mod demo;
 mod files;
@@ -36,6 +37,11 @@ enum Command {
     Crosscheck(crosscheck::Arguments),
     /// Read files of other people's encoders, whole and damaged, and write docs/formats.md
     Files(files::Arguments),
+    /// Measure our speed beside that of other people's programs, and write `docs/speed.md`
+    Bench(bench::Arguments),
+    /// Answer the questions of `bench`, a line each, until there are no more
+    #[command(hide = true)]
+    BenchWorker,
     /// Make the demo clip and its stems anew from the packages they come from
     Demo(demo::Arguments),
     /// Make the built-in piano's templates anew from recorded notes
@@ -47,6 +53,8 @@ fn main() -> ExitCode {
         Command::Test(arguments) => test::run(&arguments),
         Command::Crosscheck(arguments) => crosscheck::run(&arguments),
         Command::Files(arguments) => files::run(&arguments),
+        Command::Bench(arguments) => bench::run(&arguments).map(|()| ExitCode::SUCCESS),
+        Command::BenchWorker => bench::worker::run().map(|()| ExitCode::SUCCESS),
         Command::Demo(arguments) => demo::run(&arguments).map(|()| ExitCode::SUCCESS),
         Command::Piano(arguments) => piano::run(&arguments).map(|()| ExitCode::SUCCESS),
     };

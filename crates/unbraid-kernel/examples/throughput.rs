@@ -11,7 +11,7 @@
 
 use std::{hint::black_box, time::Instant};
 
-use unbraid_kernel::{Isa, Kernel, Objective, Scratch, Templates, Tile};
+use unbraid_kernel::{Isa, Kernel, Objective, Scratch, Templates, Tile, fused_multiply_adds};
 
 const FRAMES: usize = 48;
 const BINS: usize = 1025;
@@ -49,71 +49,17 @@ impl Case<'_> {
     }
 }
 
-#[cfg(target_arch = "x86_64")]
-mod peak {
-    //! Loops of independent fused multiply-adds.
-
-    use std::arch::x86_64::{
-        __m256, __m512, _mm256_fmadd_ps, _mm256_set1_ps, _mm512_fmadd_ps, _mm512_set1_ps,
-    };
-    use std::hint::black_box;
-
-    pub(super) const STEPS: usize = 1000;
-
-    #[target_feature(enable = "avx512f")]
-    pub(super) fn avx512() {
-        let (x, y) = (
-            _mm512_set1_ps(black_box(0.5)),
-            _mm512_set1_ps(black_box(0.25)),
-        );
-        let mut sums: [__m512; 12] = [x; 12];
-        for _ in 0..STEPS {
-            for sum in &mut sums {
-                *sum = _mm512_fmadd_ps(x, *sum, y);
-            }
-        }
-        black_box(sums);
-    }
-
-    #[target_feature(enable = "avx2,fma")]
-    pub(super) fn avx2() {
-        let (x, y) = (
-            _mm256_set1_ps(black_box(0.5)),
-            _mm256_set1_ps(black_box(0.25)),
-        );
-        let mut sums: [__m256; 12] = [x; 12];
-        for _ in 0..STEPS {
-            for sum in &mut sums {
-                *sum = _mm256_fmadd_ps(x, *sum, y);
-            }
-        }
-        black_box(sums);
-    }
-}
-
 /// The limit of an instruction set; there is none to compare portable code with.
 fn limit(isa: Isa) -> Option<Case<'static>> {
-    let case = |flops: usize, call: Box<dyn FnMut()>| Case {
+    let flops = fused_multiply_adds(isa)?;
+    Some(Case {
         name: format!("{isa:8} multiply-adds"),
-        flops: flops as f64,
-        call,
+        flops,
+        call: Box::new(move || {
+            black_box(fused_multiply_adds(isa));
+        }),
         rates: Vec::new(),
-    };
-    match isa {
-        // SAFETY: only asked for instruction sets that are available.
-        #[cfg(target_arch = "x86_64")]
-        Isa::Avx512 => Some(case(
-            peak::STEPS * 12 * 32,
-            Box::new(|| unsafe { peak::avx512() }),
-        )),
-        // SAFETY: as above.
-        #[cfg(target_arch = "x86_64")]
-        Isa::Avx2 => Some(case(
-            peak::STEPS * 12 * 16,
-            Box::new(|| unsafe { peak::avx2() }),
-        )),
-        _ => None,
-    }
+    })
 }
 
 /// What one call computes.

@@ -57,10 +57,12 @@
 //! - C. Févotte, J. Idier, *Algorithms for nonnegative matrix factorization with the
 //!   β-divergence*, Neural Computation 23(9), 2011, doi:`10.1162/NECO_a_00168`.
 
+pub mod convolutive;
 mod error;
 mod isa;
 mod kernel;
 mod pack;
+mod peak;
 mod phase;
 mod portable;
 mod simd;
@@ -70,4 +72,5 @@ pub use error::Error;
 pub use isa::Isa;
 pub use kernel::{Kernel, Objective};
 pub use pack::Templates;
+pub use peak::fused_multiply_adds;
 pub use tile::{Scratch, Tile};

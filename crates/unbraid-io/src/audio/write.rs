@@ -310,10 +310,6 @@ impl StemSet {
     }
 }
 
-/// Samples that are rounded side by side, so that the compiler uses vectors: a maximum over one after the other
-/// would forbid it.
-const LANES: usize = 8;
-
 /// How samples become integers.
 #[derive(Clone, Copy)]
 struct Rounding {
@@ -339,71 +335,95 @@ const FARTHEST: f64 = 1_125_899_906_842_624.0;
 impl Rounding {
     /// Round `(stems, channels, samples)`.
     fn round(self, block: ArrayView3<'_, f32>) -> Rounded {
+        let Self { gain, full } = self;
         let (stems, channels, len) = block.dim();
-        let width = len.div_ceil(LANES);
         // What the stems so far add up to, before and after rounding.
-        let mut sums = vec![[0.0; LANES]; channels * width];
-        let mut written = sums.clone();
-        let mut samples = vec![[0.0; LANES]; width];
-        let mut row = vec![[0; LANES]; width];
+        let (mut sums, mut written) = (vec![0.0; channels * len], vec![0.0; channels * len]);
+        let mut row = Row {
+            exact: vec![0.0; len],
+            value: vec![0.0; len],
+            integers: vec![0; len],
+        };
         let mut rounded = Rounded {
             stems: Vec::with_capacity(stems),
             peak: 0.0,
         };
         for stem in block.outer_iter() {
             let mut interleaved = vec![0; channels * len];
-            for (channel, values) in stem.outer_iter().enumerate() {
-                let copies = samples.as_flattened_mut().iter_mut();
-                copies.zip(values).for_each(|(copy, &value)| *copy = value);
-                let at = channel * width..(channel + 1) * width;
-                let (sums, written) = (&mut sums[at.clone()], &mut written[at]);
-                let peak = self.round_row(&samples, sums, written, &mut row);
+            for (channel, samples) in stem.outer_iter().enumerate() {
+                let scaled = row.exact.iter_mut().zip(samples);
+                scaled.for_each(|(exact, &x)| *exact = f64::from(x) * gain * full);
+                let at = channel * len..(channel + 1) * len;
+                let peak = row.round(full, &mut sums[at.clone()], &mut written[at]);
                 rounded.peak = rounded.peak.max(peak);
                 let places = interleaved[channel..].iter_mut().step_by(channels);
-                let integers = row.as_flattened();
-                places.zip(integers).for_each(|(place, &n)| *place = n);
+                places.zip(&row.integers).for_each(|(place, &n)| *place = n);
             }
             rounded.stems.push(interleaved);
         }
         rounded
     }
+}
 
-    /// Round one channel of one stem; returns its level.
-    fn round_row(
-        self,
-        samples: &[[f32; LANES]],
-        sums: &mut [[f64; LANES]],
-        written: &mut [[f64; LANES]],
-        out: &mut [[i32; LANES]],
-    ) -> f64 {
-        let Self { gain, full } = self;
-        // The highest level, and the exact values farthest beyond either end of the range.
-        let (mut highest, mut above, mut below) = ([0.0; LANES], [0.0; LANES], [0.0; LANES]);
-        let rows = samples.iter().zip(sums).zip(written).zip(out);
-        for (((samples, sums), written), out) in rows {
-            for lane in 0..LANES {
-                let exact = f64::from(samples[lane]) * gain * full;
-                sums[lane] += exact;
-                let now = rounded(higher(lower(sums[lane], FARTHEST), -FARTHEST));
-                let value = now - written[lane];
-                written[lane] = now;
-                let held = higher(lower(value, full - 1.0), -full);
-                out[lane] = (held + TO_INTEGER).to_bits() as u32 as i32;
-                highest[lane] = higher(highest[lane], exact.abs());
-                let beyond = if (value - held).abs() > 0.0 {
-                    exact
-                } else {
-                    0.0
-                };
-                above[lane] = higher(above[lane], beyond);
-                below[lane] = lower(below[lane], beyond);
-            }
+/// One channel of one stem on its way to integers: step by step, so that the compiler makes vectors of every step.
+struct Row {
+    /// In integer steps.
+    exact: Vec<f64>,
+    /// Rounded, not yet held within the range.
+    value: Vec<f64>,
+    integers: Vec<i32>,
+}
+
+impl Row {
+    /// Round what is in `exact`; returns its level. `sums` and `written` are those of the stems before, and after.
+    fn round(&mut self, full: f64, sums: &mut [f64], written: &mut [f64]) -> f64 {
+        let Self {
+            exact,
+            value,
+            integers,
+        } = self;
+        let (low, high) = (-full, full - 1.0);
+        for (sum, exact) in sums.iter_mut().zip(&*exact) {
+            *sum += exact;
         }
-        let highest = highest.into_iter().fold(0.0, f64::max);
-        let above = above.into_iter().fold(0.0, f64::max) / (full - 1.0);
-        let below = -below.into_iter().fold(0.0, f64::min) / full;
-        level(highest / full, above.max(below))
+        for ((value, written), sum) in value.iter_mut().zip(written).zip(sums) {
+            let now = rounded(higher(lower(*sum, FARTHEST), -FARTHEST));
+            *value = now - *written;
+            *written = now;
+        }
+        for (integer, &value) in integers.iter_mut().zip(&*value) {
+            let held = higher(lower(value, high), low);
+            *integer = (held + TO_INTEGER).to_bits() as u32 as i32;
+        }
+        let highest = largest(exact.iter().map(|x| x.abs()));
+        if largest(value.iter().map(|&x| higher(x - high, low - x))) <= 0.0 {
+            return (highest / full).min(1.0);
+        }
+        // Held at the end of the range: the farthest beyond it says how much too high the level is. What is
+        // written is less than one step from the exact value, so the range is safe for all that is within
+        // −full and full − 1; the share of 10⁻⁹ is for the rounding of sums.
+        let beyond = |(&value, &exact): (&f64, &f64)| match value {
+            _ if (low..=high).contains(&value) => 0.0,
+            _ if exact > 0.0 => exact / high,
+            _ => exact / low,
+        };
+        let worst = value.iter().zip(&*exact).map(beyond);
+        worst.fold(0.0, f64::max) * (1.0 + 1e-9)
     }
+}
+
+/// The largest of some numbers, or zero: eight at a time, as a maximum over one after the other would forbid
+/// the compiler to use vectors.
+fn largest(values: impl ExactSizeIterator<Item = f64>) -> f64 {
+    const LANES: usize = 8;
+    let mut most = [0.0; LANES];
+    let mut values = values;
+    while values.len() >= LANES {
+        for most in &mut most {
+            *most = higher(*most, values.next().unwrap_or(0.0));
+        }
+    }
+    most.into_iter().chain(values).fold(0.0, higher)
 }
 
 /// The higher of two numbers, none of them NaN: one instruction, which `f64::max` is not.
@@ -426,17 +446,4 @@ fn rounded(x: f64) -> f64 {
     let up = if rest >= 0.5 && x > 0.0 { 1.0 } else { 0.0 };
     let down = if rest <= -0.5 && x < 0.0 { 1.0 } else { 0.0 };
     even + (up - down)
-}
-
-/// The level of some samples, above 1 if and only if one of them was clipped; `clipped` is the highest of those,
-/// relative to its end of the range.
-///
-/// What is written is less than one step from the exact value, so the range is safe for all that is within
-/// `−full` and `full − 1`; the share of 10⁻⁹ is for the rounding of sums.
-fn level(highest: f64, clipped: f64) -> f64 {
-    if clipped > 0.0 {
-        clipped * (1.0 + 1e-9)
-    } else {
-        highest.min(1.0)
-    }
 }

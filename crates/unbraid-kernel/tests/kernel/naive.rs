@@ -5,9 +5,7 @@
 )]
 #![expect(clippy::unwrap_used, reason = "a test may fail")]
 
-mod reference;
-
-use reference::{Problem, Random, Truth, assert_close};
+use crate::reference::{Problem, Random, Truth, assert_close};
 use unbraid_kernel::{Isa, Kernel, Objective, Scratch, Templates, Tile};
 
 const BETAS: [f64; 11] = [-1.0, -0.5, 0.0, 0.5, 1.0, 1.5, 2.0, 2.5, 3.0, 1.3, 0.999_99];

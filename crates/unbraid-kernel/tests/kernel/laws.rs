@@ -1,12 +1,9 @@
 //! What must hold for any tile: the same bits twice, sums over tiles, and refusals.
 
-#![expect(clippy::float_cmp, reason = "β is one of a few exact values")]
 #![expect(clippy::unwrap_used, reason = "a test may fail")]
 
-mod reference;
-
+use crate::reference::{self, Problem, Random};
 use proptest::prelude::*;
-use reference::{Problem, Random};
 use unbraid_kernel::{Error, Isa, Kernel, Objective, Scratch, Templates, Tile};
 
 fn gradients(isa: Isa, problem: &Problem, scratch: &mut Scratch) -> (Vec<u32>, u64) {

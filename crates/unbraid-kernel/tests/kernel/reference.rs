@@ -1,5 +1,7 @@
 //! The slow truth: every gradient and divergence as a naive loop in f64, and how to compare.
 
+#![expect(clippy::float_cmp, reason = "β is one of a few exact values")]
+
 /// One problem: data, factors and what else the model holds.
 pub(crate) struct Problem {
     pub(crate) v: Vec<f32>,
