@@ -177,6 +177,10 @@ pub fn read_fit(folder: &Path) -> Result<Factorization, Error> {
     parse(&bytes).map_err(|reason| Error::Project { path, reason })
 }
 
+#[expect(
+    clippy::too_many_lines,
+    reason = "one array after the other, each with its checks"
+)]
 fn parse(bytes: &[u8]) -> Result<Factorization, String> {
     let said = |error: &dyn std::fmt::Display| error.to_string();
     let (_, header) = SafeTensors::read_metadata(bytes).map_err(|error| said(&error))?;

@@ -370,6 +370,10 @@ struct Course {
 }
 
 /// The iterations.
+#[expect(
+    clippy::too_many_lines,
+    reason = "one loop, whose steps depend on each other's order"
+)]
 fn run(
     mut model: LowRank,
     course: Course,
