@@ -71,6 +71,18 @@ impl<'a> Tile<'a> {
         })
     }
 
+    /// The data, frames × bins.
+    #[must_use]
+    pub fn data(&self) -> &'a [f32] {
+        self.v
+    }
+
+    /// The activations, frames × components.
+    #[must_use]
+    pub fn activations(&self) -> &'a [f32] {
+        self.h
+    }
+
     /// Number of frames.
     #[must_use]
     pub fn frames(&self) -> usize {

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::analysis::hpss;
 use crate::fit::Fit;
 use crate::group::{FactorView, Grouping, Overrides, Source, group, percussive_shares};
+use crate::knowledge::hints::Grid;
 use crate::observe::Observer;
 use crate::recipe::{BlindConfig, blind};
 use crate::sharing::{Components, Explanation, StemsConfig};
@@ -102,6 +103,37 @@ pub fn factorize_with_spectrogram(
 }
 
 impl Factorization {
+    /// The spectrogram that the model explains, made again from the recording.
+    ///
+    /// # Errors
+    ///
+    /// - [`Error::Shape`] if this is another recording.
+    /// - [`Error::Cancelled`] if the observer says so.
+    pub fn spectrogram(
+        &self,
+        audio: &Audio,
+        observer: &mut dyn Observer,
+    ) -> Result<Spectrogram, Error> {
+        let channels = if self.fit.model.channels() > 1 {
+            Channels::Pan
+        } else {
+            Channels::Sum
+        };
+        let spectrogram = Spectrogram::of(audio, &self.stft, self.quantity, channels, observer)?;
+        self.fit.model.check(&spectrogram)?;
+        Ok(spectrogram)
+    }
+
+    /// The frames and bins that hints about this recording are for.
+    #[must_use]
+    pub fn grid(&self) -> Grid<'_> {
+        Grid {
+            stft: &self.stft,
+            sample_rate: self.sample_rate,
+            frames: self.fit.model.frames(),
+        }
+    }
+
     /// The factors as the grouping sees them.
     #[must_use]
     pub fn factors(&self) -> FactorView<'_> {
@@ -162,7 +194,10 @@ impl Factorization {
         StemBlocks::new(audio, &self.sharing(members, config)?)?.collect_audio()
     }
 
-    fn measure_percussive_shares(&self, spectrogram: &Spectrogram) -> Result<Vec<f32>, Error> {
+    pub(crate) fn measure_percussive_shares(
+        &self,
+        spectrogram: &Spectrogram,
+    ) -> Result<Vec<f32>, Error> {
         let factors = self.factors();
         let mean;
         let values = if spectrogram.channels() == 1 {

@@ -27,6 +27,7 @@ pub mod observe;
 pub mod recipe;
 #[cfg(any(test, feature = "testsignals"))]
 pub mod reference;
+pub mod refit;
 pub mod separate;
 pub mod separation;
 pub mod sharing;

@@ -62,6 +62,17 @@ pub struct Problem {
     pub beta: f64,
     /// What is added to every value of the model.
     pub floor: f64,
+    /// What the source of every component may claim, if anything is hinted (β = 1 only).
+    pub claims: Option<Claims>,
+}
+
+/// Hints about the sources of components.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Claims {
+    /// `(sources, bins, frames)`, from above 0 to 1.
+    pub claims: Array3<f64>,
+    /// The source of every component.
+    pub owners: Vec<usize>,
 }
 
 impl Problem {
@@ -75,7 +86,12 @@ impl Problem {
         } else {
             v
         };
-        Self { v, beta, floor }
+        Self {
+            v,
+            beta,
+            floor,
+            claims: None,
+        }
     }
 
     /// The textbook's problem, without a floor: data and factors must be above zero.
@@ -85,6 +101,7 @@ impl Problem {
             v,
             beta,
             floor: 0.0,
+            claims: None,
         }
     }
 
@@ -94,12 +111,30 @@ impl Problem {
         self.floor + products.sum::<f64>()
     }
 
-    /// The objective: the divergence of the data from the model.
+    /// What a component may claim of a bin: 1 without hints.
+    fn claim(&self, k: usize, (_, f, t): (usize, usize, usize)) -> f64 {
+        let hinted = self.claims.as_ref();
+        hinted.map_or(1.0, |hints| hints.claims[[hints.owners[k], f, t]])
+    }
+
+    /// Γ: the model with every component as far as it may claim the bin.
+    fn claimed(&self, x: &Factors, at: (usize, usize, usize)) -> f64 {
+        let (c, f, t) = at;
+        let products =
+            (0..x.w.ncols()).map(|k| self.claim(k, at) * x.g[[k, c]] * x.w[[f, k]] * x.h[[k, t]]);
+        self.floor + products.sum::<f64>()
+    }
+
+    /// The objective: the divergence of the data from the model; with hints, from what is claimed, and what of the model
+    /// is not claimed.
     #[must_use]
     pub fn divergence(&self, x: &Factors) -> f64 {
         let bins = self.v.indexed_iter();
-        bins.map(|(at, &v)| divergence(v, self.model(x, at), self.beta))
-            .sum()
+        bins.map(|(at, &v)| {
+            let claimed = self.claimed(x, at);
+            divergence(v, claimed, self.beta) + self.model(x, at) - claimed
+        })
+        .sum()
     }
 
     /// One multiplicative step of a factor.
@@ -117,10 +152,10 @@ impl Problem {
         let mut down = up.clone();
         for (at, &v) in self.v.indexed_iter() {
             let y = self.model(x, at);
-            let (p, q) = (pull(v, y, self.beta), push(y, self.beta));
+            let (p, q) = (pull(v, self.claimed(x, at), self.beta), push(y, self.beta));
             for k in 0..x.w.ncols() {
                 let (index, slope) = slope(k, at);
-                up[index] += slope * p;
+                up[index] += slope * p * self.claim(k, at);
                 down[index] += slope * q;
             }
         }

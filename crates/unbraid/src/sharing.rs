@@ -3,11 +3,12 @@
 use std::fmt;
 use std::ops::Range;
 
-use ndarray::{Array2, ArrayViewMut3, Axis, s};
+use ndarray::{Array2, Array3, ArrayViewMut3, Axis, s};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use unbraid_kernel::{Isa, Kernel, Scratch, Templates};
 
+use crate::knowledge::hints::Hints;
 use crate::mask::{Render, share_out, winner_takes_all};
 use crate::model::LowRank;
 use crate::spectrogram::Quantity;
@@ -295,6 +296,102 @@ impl Sharing for Components {
                 source.write(&self.kernel, channel, frames.clone(), out);
             });
         self.models_to_weights(shares, spectrum, channel);
+    }
+}
+
+/// Another sharing, with what is hinted weighed in: shares times claims, made to add up to one again.
+///
+/// Of components that were fitted with the same hints, these are the posteriors that their fit has
+/// ([`crate::fit::Guidance`]). Whatever else shares a recording out, the hints come in as further evidence. Where nothing is
+/// hinted, not a bit changes.
+///
+/// # References
+///
+/// - N. J. Bryan, G. J. Mysore, *An efficient posterior regularized latent variable model for interactive sound
+///   source separation*, ICML 2013, section 5.
+#[derive(Debug)]
+pub struct Hinted {
+    sharing: Box<dyn Sharing>,
+    hints: Hints,
+}
+
+impl Hinted {
+    /// Weigh hints in.
+    ///
+    /// With one source more than is hinted about, the last is a residual, which nothing is said of.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Shape`] if the hints are for other frames, bins or sources.
+    pub fn new(sharing: Box<dyn Sharing>, hints: Hints) -> Result<Self, Error> {
+        let sources = sharing.sources();
+        let expected = vec![sources, sharing.stft().bins(), sharing.frames()];
+        let actual = vec![hints.sources(), hints.bins(), hints.frames()];
+        if expected[1..] != actual[1..]
+            || !(hints.sources()..=hints.sources() + 1).contains(&sources)
+        {
+            return Err(Error::Shape {
+                what: "the hints (sources, bins, frames)",
+                expected,
+                actual,
+            });
+        }
+        Ok(Self { sharing, hints })
+    }
+}
+
+impl Sharing for Hinted {
+    fn stft(&self) -> &Stft {
+        self.sharing.stft()
+    }
+
+    fn sources(&self) -> usize {
+        self.sharing.sources()
+    }
+
+    fn channels(&self) -> usize {
+        self.sharing.channels()
+    }
+
+    fn frames(&self) -> usize {
+        self.sharing.frames()
+    }
+
+    fn share(
+        &self,
+        spectrum: &Spectrum,
+        frames: Range<usize>,
+        channel: usize,
+        shares: &mut ArrayViewMut3<'_, f32>,
+    ) {
+        self.sharing
+            .share(spectrum, frames.clone(), channel, shares);
+        let (_, rows, bins) = shares.dim();
+        let mut claims = vec![1.0; self.hints.sources() * rows * bins];
+        if !self.hints.claims(frames, &mut claims) {
+            return;
+        }
+        let claims = Array3::from_shape_vec((self.hints.sources(), rows, bins), claims)
+            .expect("as many as claims were asked for");
+        shares
+            .axis_iter_mut(Axis(1))
+            .into_par_iter()
+            .zip(claims.axis_iter(Axis(1)))
+            .for_each(|(mut row, claims)| {
+                for (mut bin, claims) in row.columns_mut().into_iter().zip(claims.columns()) {
+                    // Nothing is said of this bin: it keeps every bit.
+                    if claims.iter().all(|&claim| claim >= 1.0) {
+                        continue;
+                    }
+                    bin.iter_mut()
+                        .zip(claims)
+                        .for_each(|(share, claim)| *share *= claim);
+                    let total = bin.sum();
+                    if total > 0.0 {
+                        bin /= total;
+                    }
+                }
+            });
     }
 }
 

@@ -10,7 +10,7 @@ use ndarray_npy::NpzWriter;
 use safetensors::{Dtype, SafeTensors, tensor::TensorView};
 use serde::{Deserialize, Serialize};
 use unbraid::factorize::Factorization;
-use unbraid::fit::{Fit, Stop};
+use unbraid::fit::{Fit, Stop, Way};
 use unbraid::model::{Column, LowRank};
 use unbraid::spectrogram::Quantity;
 use unbraid::{Stft, StftConfig};
@@ -39,6 +39,17 @@ struct Metadata {
     scale: f32,
     stop: Stop,
     columns: Vec<Column>,
+    /// How the solver came here, so that `refit` goes on as if it had never ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    way: Option<WayMetadata>,
+}
+
+/// What the arrays `previous_…` alone do not say.
+#[derive(Debug, Serialize, Deserialize)]
+struct WayMetadata {
+    age: f32,
+    pending: bool,
+    in_turn: usize,
 }
 
 /// Write `fit.safetensors` and `fit.npz` into a folder.
@@ -50,6 +61,7 @@ struct Metadata {
 /// | `pan_gains` | `(components, channels)` |
 /// | `percussive_shares` | `(components)` |
 /// | `objective` | `(iterations + 1)` |
+/// | `previous_templates`, `previous_activations`, `previous_pan_gains` (not in the `.npz`) | the factors one step before |
 /// | `frequencies_hz`, `times_secs` (`.npz` only) | `(bins)`, `(frames)` |
 ///
 /// # Errors
@@ -69,6 +81,11 @@ fn write_safetensors(path: &Path, factorization: &Factorization) -> Result<(), E
         scale: factorization.scale,
         stop: factorization.fit.stop,
         columns: model.columns().to_vec(),
+        way: factorization.fit.way.as_ref().map(|way| WayMetadata {
+            age: way.age,
+            pending: way.pending,
+            in_turn: way.in_turn,
+        }),
     };
     let refuse = |reason: String| Error::Project {
         path: path.to_owned(),
@@ -92,7 +109,7 @@ fn write_safetensors(path: &Path, factorization: &Factorization) -> Result<(), E
     let view = |dtype, shape: &[usize], bytes| {
         TensorView::new(dtype, shape.to_vec(), bytes).map_err(|error| refuse(error.to_string()))
     };
-    let tensors = vec![
+    let mut tensors = vec![
         (
             "activations",
             view(Dtype::F32, &activations.0, &activations.1)?,
@@ -105,6 +122,17 @@ fn write_safetensors(path: &Path, factorization: &Factorization) -> Result<(), E
         ),
         ("templates", view(Dtype::F32, &templates.0, &templates.1)?),
     ];
+    let previous = factorization.fit.way.as_ref().map(|way| {
+        let model = &way.previous;
+        [
+            ("previous_activations", matrix(model.activations())),
+            ("previous_pan_gains", matrix(model.pan_gains())),
+            ("previous_templates", matrix(model.templates())),
+        ]
+    });
+    for (name, (shape, bytes)) in previous.iter().flatten() {
+        tensors.push((*name, view(Dtype::F32, shape, bytes)?));
+    }
     let metadata = Some(HashMap::from([(METADATA.to_owned(), metadata)]));
     let bytes = safetensors::serialize(tensors, metadata).map_err(|e| refuse(e.to_string()))?;
     write_file(path, &bytes)
@@ -149,6 +177,10 @@ pub fn read_fit(folder: &Path) -> Result<Factorization, Error> {
     parse(&bytes).map_err(|reason| Error::Project { path, reason })
 }
 
+#[expect(
+    clippy::too_many_lines,
+    reason = "one array after the other, each with its checks"
+)]
 fn parse(bytes: &[u8]) -> Result<Factorization, String> {
     let said = |error: &dyn std::fmt::Display| error.to_string();
     let (_, header) = SafeTensors::read_metadata(bytes).map_err(|error| said(&error))?;
@@ -214,10 +246,33 @@ fn parse(bytes: &[u8]) -> Result<Factorization, String> {
             "percussive_shares holds {share}, which is no share"
         ));
     }
-    let model = LowRank::from_factors("free", templates.view(), activations.view(), gains.ncols())
-        .and_then(|model| model.with_pan_gains(gains.view()))
-        .and_then(|model| model.with_columns(&metadata.columns))
-        .map_err(|error| said(&error))?;
+    let model = |templates: Array2<f32>, activations: Array2<f32>, gains: Array2<f32>| {
+        LowRank::from_factors("free", templates.view(), activations.view(), gains.ncols())
+            .and_then(|model| model.with_pan_gains(gains.view()))
+            .and_then(|model| model.with_columns(&metadata.columns))
+            .map_err(|error| said(&error))
+    };
+    let way = match &metadata.way {
+        None => None,
+        Some(way) => {
+            let factors = ["templates", "activations", "pan_gains"];
+            let [w, h, g] = factors.map(|name| matrix(&format!("previous_{name}")));
+            let (w, h, g) = (w?, h?, g?);
+            if (w.dim(), h.dim(), g.dim()) != (templates.dim(), activations.dim(), gains.dim()) {
+                return Err("its previous factors have other shapes than the last".to_owned());
+            }
+            if !(way.age.is_finite() && way.age >= 0.0) {
+                return Err(format!("its age is {}", way.age));
+            }
+            Some(Way {
+                previous: model(w, h, g)?,
+                age: way.age,
+                pending: way.pending,
+                in_turn: way.in_turn,
+            })
+        }
+    };
+    let model = model(templates, activations, gains)?;
     // Before the transform is planned, so that a damaged length costs no memory.
     if metadata.stft.fft_len / 2 + 1 != model.bins() {
         return Err(format!(
@@ -235,6 +290,7 @@ fn parse(bytes: &[u8]) -> Result<Factorization, String> {
             model,
             objective,
             stop: metadata.stop,
+            way,
         },
         percussive_shares,
     })

@@ -74,6 +74,8 @@ fn fit() -> Factorization {
     let mut columns = vec![Column::default(); 5];
     columns[3] = column;
     made.fit.model = made.fit.model.with_columns(&columns).unwrap();
+    let way = made.fit.way.as_mut().unwrap();
+    way.previous = way.previous.clone().with_columns(&columns).unwrap();
     made
 }
 

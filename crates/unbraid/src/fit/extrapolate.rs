@@ -38,19 +38,30 @@ struct Factors {
 impl Momentum {
     /// No way yet, from here.
     pub(super) fn new(model: &LowRank) -> Self {
+        Self::along(model, model, 0.0)
+    }
+
+    /// The way to `model` led through `latest`.
+    pub(super) fn along(model: &LowRank, latest: &LowRank, age: f32) -> Self {
         // A column that adapts slowly is to stay slow, and a fixed one fixed.
         let learns = |role: fn(&Column) -> Update| {
             let columns = model.columns().iter();
             columns.map(|c| role(c) == Update::Learn).collect()
         };
         Self {
-            latest: Factors::of(model),
-            before: Factors::of(model),
-            age: 0.0,
+            latest: Factors::of(latest),
+            before: Factors::of(latest),
+            age,
             templates: learns(|column| column.templates),
             activations: learns(|column| column.activations),
             pan: learns(|column| column.pan),
         }
+    }
+
+    /// After the latest step that was looked ahead from, and the steps since the start.
+    pub(super) fn latest(&self, mut like: LowRank) -> (LowRank, f32) {
+        self.latest.copy_to(&mut like);
+        (like, self.age)
     }
 
     /// `model` comes from a step: remember it and go on in its direction; say whether it moved.

@@ -1,6 +1,7 @@
 //! A model and a spectrogram come in; the fitted model and its trace go out.
 
 mod extrapolate;
+mod guided;
 mod joint;
 mod pass;
 mod step;
@@ -10,6 +11,7 @@ use std::ops::ControlFlow;
 use serde::{Deserialize, Serialize};
 
 use crate::divergence::{FLOOR, KULLBACK_LEIBLER};
+use crate::knowledge::hints::Hints;
 use crate::model::LowRank;
 use crate::observe::{Observer, Progress, Stage};
 use crate::{Error, Spectrogram};
@@ -88,6 +90,68 @@ pub struct Fit {
     pub objective: Vec<f64>,
     /// Why it ended.
     pub stop: Stop,
+    /// How it came there, for who goes on ([`resume`]); none where steps do not look ahead.
+    pub way: Option<Way>,
+}
+
+/// What a fit has to remember so that it can go on as if it had never ended.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Way {
+    /// The model one step before.
+    pub previous: LowRank,
+    /// How far the fit dares to look ahead, in steps.
+    pub age: f32,
+    /// Whether the look ahead from the last step is still to be taken.
+    pub pending: bool,
+    /// In so many iterations from the start factors step in turn, before they step jointly.
+    pub in_turn: usize,
+}
+
+/// What is known of the sources while a model is fitted (β = 1 only).
+///
+/// The posterior of a source in a bin is weighted by what it may claim there, `q_p = claim_p Λ_p / Γ` with
+/// `Γ = Σ_j claim_j Λ_j`. A step's numerator then holds `claim_p · V / Γ`, its denominator stays, and what never rises is
+///
+/// ```text
+/// Σ V log(V / Γ) − V + Λ   =   D(V | Γ) + Σ (Λ − Γ)
+/// ```
+///
+/// (Bryan and Mysore 2013; the derivation is in `docs/theory.md`). Where nothing is hinted, Γ = Λ.
+#[derive(Debug, Clone, Copy)]
+pub struct Guidance<'a> {
+    /// What each source may claim.
+    pub hints: &'a Hints,
+    /// The source of every component.
+    pub owners: &'a [usize],
+}
+
+impl Guidance<'_> {
+    fn check(&self, model: &LowRank, config: &FitConfig) -> Result<(), Error> {
+        if config.beta != KULLBACK_LEIBLER {
+            return Err(Error::config(
+                "fit.beta",
+                config.beta,
+                "1 (kl) where hints or regions are given: they weight posteriors, which only that divergence has",
+            ));
+        }
+        let expected = [model.bins(), model.frames(), model.components()];
+        let actual = [self.hints.bins(), self.hints.frames(), self.owners.len()];
+        if expected != actual {
+            return Err(Error::Shape {
+                what: "the hints (bins, frames) and the owners of components",
+                expected: expected.to_vec(),
+                actual: actual.to_vec(),
+            });
+        }
+        let sources = self.hints.sources();
+        match self.owners.iter().find(|&&owner| owner >= sources) {
+            Some(owner) => {
+                let requirement = format!("below the number of hinted sources ({sources})");
+                Err(Error::config("owners", owner, requirement))
+            }
+            None => Ok(()),
+        }
+    }
 }
 
 impl Fit {
@@ -168,35 +232,188 @@ const IN_TURN: usize = 10;
 ///   application to β-NMF*, SIAM J. Math. Data Sci. 2025: extrapolated multiplicative updates. Here the
 ///   extrapolation is multiplicative as well, and the objective is the safeguard.
 pub fn fit(
+    model: LowRank,
+    spectrogram: &Spectrogram,
+    config: &FitConfig,
+    observer: &mut dyn Observer,
+) -> Result<Fit, Error> {
+    fit_guided(model, spectrogram, None, config, observer)
+}
+
+/// As [`fit`], with hints about the sources.
+///
+/// # Errors
+///
+/// As [`fit`]; [`Error::Config`] for hints where β is not 1, [`Error::Shape`] if they are for another model.
+pub fn fit_guided(
     mut model: LowRank,
     spectrogram: &Spectrogram,
+    guidance: Option<Guidance<'_>>,
     config: &FitConfig,
     observer: &mut dyn Observer,
 ) -> Result<Fit, Error> {
     config.check()?;
     model.check(spectrogram)?;
+    if spectrogram.mean() > 0.0 {
+        model.normalize();
+    }
+    let course = Course {
+        objective: Vec::new(),
+        in_turn: IN_TURN,
+        momentum: (!config.exact).then(|| Momentum::new(&model)),
+        ahead: false,
+    };
+    run(model, course, spectrogram, guidance, config, observer)
+}
+
+/// Go on with a fit, for as many iterations more as `config` says, as if it had never ended.
+///
+/// With the spectrogram, the guidance and the settings it was made with, the result is the same to the last bit as that of
+/// a fit that ran through, unless it ended before its iterations ran out, or has penalties on templates.
+///
+/// # Errors
+///
+/// As [`fit_guided`].
+///
+/// # Examples
+///
+/// ```
+/// use unbraid::fit::{FitConfig, fit, resume};
+/// use unbraid::model::{LowRank, Start};
+/// use unbraid::testsignals::product_spectrogram;
+///
+/// let spectrogram = product_spectrogram(9, 40, 2, 0);
+/// let start = LowRank::free(&spectrogram, 2, Start::Random, 0)?;
+/// let config = |iterations| FitConfig { iterations, ..FitConfig::default() };
+/// let through = fit(start.clone(), &spectrogram, &config(30), &mut ())?;
+/// let first = fit(start, &spectrogram, &config(12), &mut ())?;
+/// assert_eq!(resume(first, &spectrogram, None, &config(18), &mut ())?, through);
+/// # Ok::<(), unbraid::Error>(())
+/// ```
+pub fn resume(
+    fit: Fit,
+    spectrogram: &Spectrogram,
+    guidance: Option<Guidance<'_>>,
+    config: &FitConfig,
+    observer: &mut dyn Observer,
+) -> Result<Fit, Error> {
+    config.check()?;
+    fit.model.check(spectrogram)?;
+    if config.iterations == 0 {
+        return Ok(fit);
+    }
+    let Fit {
+        mut model,
+        mut objective,
+        way,
+        ..
+    } = fit;
+    // The step to come computes it again, of the point it starts from.
+    objective.pop();
+    let in_turn = way.as_ref().map_or(IN_TURN, |way| way.in_turn);
+    let mut momentum = None;
+    let mut ahead = false;
+    if !config.exact {
+        let mut there = match &way {
+            Some(way) => Momentum::along(&model, &way.previous, way.age),
+            None => Momentum::new(&model),
+        };
+        if way.is_some_and(|way| way.pending) {
+            ahead = there.extrapolate(&mut model);
+        }
+        momentum = Some(there);
+    }
+    let course = Course {
+        objective,
+        in_turn,
+        momentum,
+        ahead,
+    };
+    run(model, course, spectrogram, guidance, config, observer)
+}
+
+/// Fit again from where a fit stands, after something has changed: hints, roles, or components.
+///
+/// The objective is another than before, so its trace begins anew.
+///
+/// # Errors
+///
+/// As [`fit_guided`].
+pub fn refit(
+    model: LowRank,
+    spectrogram: &Spectrogram,
+    guidance: Option<Guidance<'_>>,
+    config: &FitConfig,
+    observer: &mut dyn Observer,
+) -> Result<Fit, Error> {
+    config.check()?;
+    model.check(spectrogram)?;
+    let course = Course {
+        objective: Vec::new(),
+        // The minimum was chosen by the fit before.
+        in_turn: 0,
+        momentum: (!config.exact).then(|| Momentum::new(&model)),
+        ahead: false,
+    };
+    run(model, course, spectrogram, guidance, config, observer)
+}
+
+/// Where a fit stands, beside its model.
+struct Course {
+    /// Of the start and after every iteration but the one to come.
+    objective: Vec<f64>,
+    /// See [`IN_TURN`].
+    in_turn: usize,
+    momentum: Option<Momentum>,
+    /// Whether the model is a look ahead, and not the result of a step.
+    ahead: bool,
+}
+
+/// The iterations.
+#[expect(
+    clippy::too_many_lines,
+    reason = "one loop, whose steps depend on each other's order"
+)]
+fn run(
+    mut model: LowRank,
+    course: Course,
+    spectrogram: &Spectrogram,
+    guidance: Option<Guidance<'_>>,
+    config: &FitConfig,
+    observer: &mut dyn Observer,
+) -> Result<Fit, Error> {
+    // Hints that say nothing take the same way as none, so that they change no bit.
+    let guidance = guidance.filter(|guidance| !guidance.hints.is_empty());
+    if let Some(guidance) = &guidance {
+        guidance.check(&model, config)?;
+    }
     if spectrogram.mean() <= 0.0 {
         model.activations.fill(0.0);
         return Ok(Fit {
             model,
             objective: vec![0.0],
             stop: Stop::Silence,
+            way: None,
         });
     }
-    model.normalize();
+    let Course {
+        mut objective,
+        in_turn,
+        mut momentum,
+        mut ahead,
+    } = course;
+    let total = objective.len() + config.iterations;
     let scheme = if config.exact {
         Scheme::Alternating
     } else {
         Scheme::fastest(config.beta, &model)
     };
-    let mut pass = Pass::new(spectrogram, config, &model);
-    let mut momentum = (!config.exact).then(|| Momentum::new(&model));
-    let mut ahead = false;
+    let mut pass = Pass::new(spectrogram, config, &model, guidance);
+    let mut pending = false;
     let safeguarded = model
         .columns()
         .iter()
         .any(|column| column.penalties.on_templates());
-    let mut objective: Vec<f64> = Vec::with_capacity(config.iterations.min(10_000) + 1);
     // With a safeguard: the last state that was not worse, and the share of the full step.
     let mut good: Option<LowRank> = None;
     let mut damping = 1.0_f32;
@@ -205,8 +422,8 @@ pub fn fit(
         let before = safeguarded.then(|| model.clone());
         // The objective of the state before the step comes out of the step for free; after the
         // last step it is all that is asked for.
-        let last = done >= config.iterations;
-        let scheme = if done < IN_TURN {
+        let last = done >= total;
+        let scheme = if done < in_turn {
             Scheme::Alternating
         } else {
             scheme
@@ -221,6 +438,7 @@ pub fn fit(
         if ahead && (worse || !value.is_finite()) {
             // Even a look ahead that overflows is only a step back.
             ahead = false;
+            pending = false;
             value = least.unwrap_or(value);
             if let Some(momentum) = &mut momentum {
                 momentum.fall_back(&mut model);
@@ -244,7 +462,10 @@ pub fn fit(
             }
             good = before;
             // The last state of all is that of a step, which is known not to be worse.
-            ahead = done + 1 < config.iterations
+            if !last {
+                pending = done + 1 >= total;
+            }
+            ahead = done + 1 < total
                 && momentum
                     .as_mut()
                     .is_some_and(|momentum| momentum.extrapolate(&mut model));
@@ -253,7 +474,7 @@ pub fn fit(
         let progress = Progress {
             stage: Stage::Fit,
             done,
-            total: config.iterations,
+            total,
             objective: Some(value),
         };
         if observer.progress(&progress) == ControlFlow::Break(()) {
@@ -274,10 +495,20 @@ pub fn fit(
             break Stop::Tolerance;
         }
     };
+    let way = momentum.map(|momentum| {
+        let (previous, age) = momentum.latest(model.clone());
+        Way {
+            previous,
+            age,
+            pending,
+            in_turn,
+        }
+    });
     Ok(Fit {
         model,
         objective,
         stop,
+        way,
     })
 }
 

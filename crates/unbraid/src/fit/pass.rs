@@ -11,8 +11,9 @@ use ndarray::{Array2, Axis, Zip};
 use rayon::prelude::*;
 use unbraid_kernel::{Isa, Kernel, Objective, Scratch, Templates, Tile};
 
+use super::guided::{Guided, Room, Wanted};
 use super::step::{Step, scales};
-use super::{FitConfig, floor};
+use super::{FitConfig, Guidance, floor};
 use crate::Spectrogram;
 use crate::divergence::KULLBACK_LEIBLER;
 use crate::model::{Column, LowRank, Penalties, Update};
@@ -25,7 +26,8 @@ const TILE_FRAMES: usize = 48;
 const RUNS: usize = 16;
 
 /// Why the kernel's own checks cannot fail here.
-const CHECKED: &str = "β, floor and shapes were checked, and the instruction set is detected";
+pub(super) const CHECKED: &str =
+    "β, floor and shapes were checked, and the instruction set is detected";
 
 /// In which order the factors step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -83,12 +85,14 @@ pub(super) struct Pass<'a> {
 struct Data<'a> {
     spectrogram: &'a Spectrogram,
     kernel: Kernel,
+    guided: Option<Guided<'a>>,
 }
 
 /// What one run of tiles needs.
 struct Run {
     frames: Range<usize>,
     scratch: Scratch,
+    room: Room,
     sums: Sums,
     /// The two halves of the gradient by the activations of one tile.
     pull: Vec<f32>,
@@ -108,7 +112,12 @@ struct Sums {
 }
 
 impl<'a> Pass<'a> {
-    pub(super) fn new(spectrogram: &'a Spectrogram, config: &FitConfig, model: &LowRank) -> Self {
+    pub(super) fn new(
+        spectrogram: &'a Spectrogram,
+        config: &FitConfig,
+        model: &LowRank,
+        guidance: Option<Guidance<'a>>,
+    ) -> Self {
         let floor = floor(spectrogram);
         let isa = if config.portable {
             Isa::Portable
@@ -146,6 +155,7 @@ impl<'a> Pass<'a> {
             data: Data {
                 spectrogram,
                 kernel,
+                guided: guidance.map(|guidance| Guided::new(guidance, model, isa)),
             },
             step: Step::new(spectrogram, config.beta, model),
             learns_activations,
@@ -171,7 +181,7 @@ impl<'a> Pass<'a> {
                     let h = rows(&model.activations, &frames);
                     for (channel, w) in heard.iter().enumerate() {
                         let tile = data.tile(channel, frames.clone(), h, w);
-                        sum += data.kernel.divergence(&tile, &mut run.scratch);
+                        sum += run.objective(data, &tile, (channel, frames.clone()));
                     }
                 }
                 sum
@@ -264,13 +274,14 @@ impl<'a> Pass<'a> {
                     let h = &mut run_rows[first..first + len];
                     for (channel, w) in heard.iter().enumerate() {
                         let tile = data.tile(channel, frames.clone(), h, w);
-                        run.gradient(&data.kernel, &tile, channel, joint);
+                        run.gradient(data, &tile, (channel, frames.clone()), joint);
                     }
                     step.tile(frames.start, h, &run.pull[..len], &run.push[..len]);
                     if templates && !joint {
                         for (channel, w) in heard.iter().enumerate() {
                             let tile = data.tile(channel, frames.clone(), h, w);
-                            run.add_templates(&data.kernel, &tile, channel, Objective::Skip);
+                            let at = (channel, frames.clone());
+                            run.add_templates(data, &tile, at, Objective::Skip);
                         }
                     }
                 }
@@ -288,7 +299,8 @@ impl<'a> Pass<'a> {
                 let h = rows(&model.activations, &frames);
                 for (channel, w) in heard.iter().enumerate() {
                     let tile = data.tile(channel, frames.clone(), h, w);
-                    run.add_templates(&data.kernel, &tile, channel, Objective::Compute);
+                    let at = (channel, frames.clone());
+                    run.add_templates(data, &tile, at, Objective::Compute);
                 }
             }
         });
@@ -308,7 +320,8 @@ impl<'a> Pass<'a> {
 
     /// Pack the templates as each channel hears them now.
     fn hear(&mut self, model: &LowRank) {
-        for (heard, gains) in self.heard.iter_mut().zip(model.pan_gains.outer_iter()) {
+        let channels = self.heard.iter_mut().zip(model.pan_gains.outer_iter());
+        for (channel, (heard, gains)) in channels.enumerate() {
             let gains = gains.insert_axis(Axis(1));
             Zip::from(&mut self.unpacked)
                 .and(&model.templates)
@@ -316,6 +329,9 @@ impl<'a> Pass<'a> {
                 .for_each(|heard, w, gain| *heard = w * gain);
             let values = self.unpacked.as_slice().expect("it was made contiguous");
             heard.repack(values).expect(CHECKED);
+            if let Some(guided) = &mut self.data.guided {
+                guided.hear(channel, &self.unpacked);
+            }
         }
     }
 }
@@ -332,6 +348,7 @@ impl Run {
         Self {
             frames,
             scratch: Scratch::default(),
+            room: Room::default(),
             sums: Sums {
                 pull: vec![vec![0.0; components * bins]; planes],
                 push: vec![vec![0.0; components * push_width]; planes],
@@ -346,8 +363,15 @@ impl Run {
 
     /// The gradient by the activations of a tile, all channels added, and, jointly, that by the
     /// templates.
-    fn gradient(&mut self, kernel: &Kernel, tile: &Tile<'_>, channel: usize, joint: bool) {
+    fn gradient(
+        &mut self,
+        data: &Data<'_>,
+        tile: &Tile<'_>,
+        at: (usize, Range<usize>),
+        joint: bool,
+    ) {
         let len = tile.frames() * tile.components();
+        let channel = at.0;
         // The kernel overwrites: further channels are computed beside and added.
         let (pull, push) = if channel == 0 {
             (&mut self.pull[..len], &mut self.push[..len])
@@ -355,13 +379,19 @@ impl Run {
             (&mut self.more_pull[..len], &mut self.more_push[..len])
         };
         let (sums, scratch) = (&mut self.sums, &mut self.scratch);
-        let divergence = if joint {
-            let templates = (&mut sums.pull[channel][..], &mut sums.push[channel][..]);
-            kernel.gradient_both(tile, (pull, push), templates, Objective::Compute, scratch)
-        } else {
-            kernel.gradient_activations(tile, pull, push, Objective::Compute, scratch)
+        let templates = joint.then(|| (&mut sums.pull[channel][..], &mut sums.push[channel][..]));
+        let wanted = Wanted {
+            activations: Some((pull, push)),
+            templates,
         };
-        sums.divergence += divergence.expect(CHECKED);
+        sums.divergence += data.gradient(
+            tile,
+            at,
+            wanted,
+            Objective::Compute,
+            &mut self.room,
+            scratch,
+        );
         if channel > 0 {
             for (sum, more) in [
                 (&mut self.pull, &self.more_pull),
@@ -378,16 +408,27 @@ impl Run {
     /// Add the gradient by the templates of a tile.
     fn add_templates(
         &mut self,
-        kernel: &Kernel,
+        data: &Data<'_>,
         tile: &Tile<'_>,
-        channel: usize,
+        at: (usize, Range<usize>),
         objective: Objective,
     ) {
-        let sums = &mut self.sums;
-        let (pull, push) = (&mut sums.pull[channel], &mut sums.push[channel]);
-        sums.divergence += kernel
-            .gradient_templates(tile, pull, push, objective, &mut self.scratch)
-            .expect(CHECKED);
+        let (sums, scratch) = (&mut self.sums, &mut self.scratch);
+        let wanted = Wanted {
+            activations: None,
+            templates: Some((&mut sums.pull[at.0], &mut sums.push[at.0])),
+        };
+        sums.divergence += data.gradient(tile, at, wanted, objective, &mut self.room, scratch);
+    }
+
+    /// The divergence of a tile.
+    fn objective(&mut self, data: &Data<'_>, tile: &Tile<'_>, at: (usize, Range<usize>)) -> f64 {
+        let wanted = Wanted {
+            activations: None,
+            templates: None,
+        };
+        let (room, scratch) = (&mut self.room, &mut self.scratch);
+        data.gradient(tile, at, wanted, Objective::Compute, room, scratch)
     }
 }
 
@@ -409,6 +450,39 @@ impl Sums {
 }
 
 impl Data<'_> {
+    /// What is wanted of a tile, with the hints where there are any; returns the divergence.
+    fn gradient(
+        &self,
+        tile: &Tile<'_>,
+        (channel, frames): (usize, Range<usize>),
+        mut wanted: Wanted<'_>,
+        objective: Objective,
+        room: &mut Room,
+        scratch: &mut Scratch,
+    ) -> f64 {
+        let kernel = &self.kernel;
+        if let Some(guided) = &self.guided {
+            let at = (channel, frames);
+            let value = guided.tile(kernel, tile, at, &mut wanted, objective, room, scratch);
+            if let Some(value) = value {
+                return value;
+            }
+        }
+        match (wanted.activations, wanted.templates) {
+            (Some((pull_h, push_h)), Some(templates)) => {
+                kernel.gradient_both(tile, (pull_h, push_h), templates, objective, scratch)
+            }
+            (Some((pull, push)), None) => {
+                kernel.gradient_activations(tile, pull, push, objective, scratch)
+            }
+            (None, Some((pull, push))) => {
+                kernel.gradient_templates(tile, pull, push, objective, scratch)
+            }
+            (None, None) => Ok(kernel.divergence(tile, scratch)),
+        }
+        .expect(CHECKED)
+    }
+
     fn tile<'t>(
         &'t self,
         channel: usize,
@@ -503,7 +577,7 @@ mod tests {
             start.normalize();
             assert_eq!(Scheme::fastest(1.0, &start), Scheme::Joint);
             let mut stepped = start.clone();
-            let mut pass = Pass::new(&spectrogram, &FitConfig::default(), &start);
+            let mut pass = Pass::new(&spectrogram, &FitConfig::default(), &start, None);
             pass.iterate(&mut stepped, Scheme::Joint, 1.0);
 
             let mut w = Array2::<f64>::zeros((bins, components));

@@ -3,10 +3,12 @@
 //! | module | what is known | what it constrains |
 //! |---|---|---|
 //! | [`dictionary`] | how the notes of an instrument sound | templates |
+//! | [`hints`] | where a person, or another program, says sources are | what each source may claim of a bin |
 //! | [`Score`] | which notes are played when | where activations may be other than zero |
 
 pub mod dictionary;
 mod example;
+pub mod hints;
 mod inharmonicity;
 mod pitch;
 mod score;

@@ -122,6 +122,27 @@ impl LowRank {
         })
     }
 
+    /// One part from factors as they lie in memory.
+    pub(super) fn of_parts(
+        name: &str,
+        templates: Array2<f32>,
+        activations: Array2<f32>,
+        pan_gains: Array2<f32>,
+        columns: Vec<Column>,
+    ) -> Self {
+        let parts = vec![Part {
+            name: name.to_owned(),
+            components: 0..columns.len(),
+        }];
+        Self {
+            templates,
+            activations,
+            pan_gains,
+            columns,
+            parts,
+        }
+    }
+
     /// The templates W, `(bins, components)`.
     #[must_use]
     pub fn templates(&self) -> ArrayView2<'_, f32> {

@@ -7,6 +7,7 @@
 mod bands;
 mod column;
 mod low_rank;
+mod split;
 mod start;
 mod voice;
 
