@@ -1,4 +1,4 @@
-//! A maintainer's command comes in; the test run, the cross-check or the remade demo goes out.
+//! A maintainer's command comes in; the test run, the cross-check, the quality tables or the remade demo goes out.
 //!
 //! `cargo xtask help` lists the commands. Nothing here is part of the product.
 
@@ -8,10 +8,13 @@
     reason = "a command-line tool speaks through its standard streams"
 )]
 
+mod clips;
 mod crosscheck;
 mod demo;
 mod piano;
 mod python;
+mod quality;
+mod score;
 mod test;
 
 use std::path::{Path, PathBuf};
@@ -33,6 +36,8 @@ enum Command {
     Test(test::Arguments),
     /// Compare our figures with those of other people's programs, and write the report
     Crosscheck(crosscheck::Arguments),
+    /// Separate every clip by every recipe and baseline, and rewrite docs/quality.md
+    Quality(quality::Arguments),
     /// Make the demo clip and its stems anew from the packages they come from
     Demo(demo::Arguments),
     /// Make the built-in piano's templates anew from recorded notes
@@ -43,6 +48,7 @@ fn main() -> ExitCode {
     let result = match Arguments::parse().command {
         Command::Test(arguments) => test::run(&arguments),
         Command::Crosscheck(arguments) => crosscheck::run(&arguments),
+        Command::Quality(arguments) => quality::run(&arguments).map(|()| ExitCode::SUCCESS),
         Command::Demo(arguments) => demo::run(&arguments).map(|()| ExitCode::SUCCESS),
         Command::Piano(arguments) => piano::run(&arguments).map(|()| ExitCode::SUCCESS),
     };

@@ -43,6 +43,8 @@ pub(crate) enum Command {
     Learn(LearnArgs),
     /// Score stems against the true ones: SDR, SIR, SAR, ISR, SI-SDR
     Evaluate(EvaluateArgs),
+    /// Set factorisation beside other ways of separating the same recording, and measure why it works
+    Compare(CompareArgs),
     /// Say what a recording or a project is, and what separating it would cost
     Info(InfoArgs),
     /// Print the completions of a shell
@@ -246,6 +248,63 @@ pub(crate) struct EvaluateArgs {
 
     #[command(flatten)]
     pub(crate) measure: MeasureArgs,
+
+    #[command(flatten)]
+    pub(crate) common: CommonArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CompareArgs {
+    /// The recording
+    #[arg(value_name = "MIXTURE")]
+    pub(crate) mixture: PathBuf,
+
+    /// The folder of its true stems; their names say what each source is
+    #[arg(long, value_name = "DIR")]
+    pub(crate) references: PathBuf,
+
+    /// What the true stems are, where their names do not say it, such as `drums_rest=drums`. Can be repeated
+    #[arg(long, value_name = "STEM=KIND")]
+    pub(crate) map: Vec<String>,
+
+    /// The methods, separated by commas [default: all that need nothing more]
+    #[arg(long, value_name = "LIST", value_delimiter = ',')]
+    pub(crate) methods: Vec<String>,
+
+    /// Filters of each bank [default: as many as components]
+    #[arg(long, value_name = "COUNT")]
+    pub(crate) filters: Option<usize>,
+
+    /// The fundamentals of the comb filters in Hz, separated by commas [default: found in the recording]
+    #[arg(long, value_name = "LIST", value_delimiter = ',')]
+    pub(crate) fundamentals: Vec<f64>,
+
+    /// Give bands to a source by hand, such as `drums=0-3`, for band-pass-given. Can be repeated
+    #[arg(long, value_name = "SOURCE=BANDS")]
+    pub(crate) assign_bands: Vec<String>,
+
+    /// Give combs to a source by hand, such as `guitar=0-14`, for comb-given. Can be repeated
+    #[arg(long, value_name = "SOURCE=COMBS")]
+    pub(crate) assign_combs: Vec<String>,
+
+    /// Also measure why it works and when it cannot: rank, filters needed, sparseness, overlap, purity, onsets
+    #[arg(long)]
+    pub(crate) why: bool,
+
+    /// Write the bar chart as SVG
+    #[arg(long, value_name = "FILE")]
+    pub(crate) chart: Option<PathBuf>,
+
+    /// Print Markdown
+    #[arg(long, conflicts_with_all = ["json", "csv"])]
+    pub(crate) markdown: bool,
+
+    /// Print one line of CSV per method and source
+    #[arg(long, conflicts_with = "json")]
+    pub(crate) csv: bool,
+
+    #[command(flatten)]
+    pub(crate) factorize: ModelArgs,
 
     #[command(flatten)]
     pub(crate) common: CommonArgs,

@@ -29,6 +29,7 @@ fn main() -> ExitCode {
         Command::Group(args) => commands::group::run(args),
         Command::Learn(args) => commands::learn::run(args),
         Command::Evaluate(args) => commands::evaluate::run(args),
+        Command::Compare(args) => commands::compare::run(args),
         Command::Info(args) => commands::info::run(args),
         Command::Completions(args) => {
             commands::completions::run(args);

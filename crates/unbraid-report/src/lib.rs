@@ -3,6 +3,7 @@
 //! - [`factorization_svg`] draws V ≈ W·H as the field does: the spectrogram, the templates beside
 //!   it, the activations and the model below it, on shared axes.
 //! - [`stems_svg`] draws a mixture and its stems, waveform and spectrogram, on one time axis.
+//! - [`comparison_svg`] draws what several methods reached as bars.
 //! - [`png()`] turns either into a bitmap.
 //!
 //! The pictures need nothing from the machine they are drawn or looked at on: text is drawn as
@@ -13,6 +14,7 @@
 
 mod canvas;
 mod color;
+mod comparison;
 mod error;
 mod factorization;
 mod frame;
@@ -23,6 +25,7 @@ mod stems;
 mod text;
 
 pub use color::source_color;
+pub use comparison::{ComparisonBar, ComparisonPicture, comparison_svg};
 pub use error::Error;
 pub use factorization::{FactorizationPicture, SourceOfComponents, factorization_svg};
 pub use image::png;
