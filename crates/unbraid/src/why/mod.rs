@@ -14,7 +14,7 @@ mod overlap;
 mod parsimony;
 mod sparseness;
 
-pub use onsets::{Loudness, OnsetGap, SAMPLE_RATE, onset_gaps, two_on_one_pitch};
+pub use onsets::{OnsetGap, Playing, SAMPLE_RATE, onset_gaps, two_on_one_pitch};
 pub use overlap::{AUDIBLE_DB, Overlap, overlap};
 pub use parsimony::{FilterSweep, RankPoint, filters_needed, rank_curve};
 pub use sparseness::{Sparseness, active_units, gini, hoyer, sparseness};

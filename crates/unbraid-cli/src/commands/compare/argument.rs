@@ -4,7 +4,7 @@ use serde::Serialize;
 use unbraid::baseline::{Bank, Task, component_energies};
 use unbraid::factorize::factorize;
 use unbraid::why::{
-    FilterSweep, Loudness, OnsetGap, Overlap, RankPoint, active_units, filters_needed, mean_purity,
+    FilterSweep, OnsetGap, Overlap, Playing, RankPoint, active_units, filters_needed, mean_purity,
     mean_sdr_db, onset_gaps, overlap, purities, rank_curve, sparseness,
 };
 
@@ -88,8 +88,8 @@ pub(super) fn measure(task: &Task<'_>, line: &mut Line) -> Result<Argument, Fail
             energy: row.sum() / total,
         });
     let mut onsets = Vec::new();
-    for loudness in [Loudness::Same, Loudness::Varied] {
-        onsets.extend(onset_gaps(&GAPS_SECS, loudness, SEEDS, line)?);
+    for playing in [Playing::Same, Playing::Varied] {
+        onsets.extend(onset_gaps(&GAPS_SECS, playing, SEEDS, line)?);
     }
     Ok(Argument {
         ranks,

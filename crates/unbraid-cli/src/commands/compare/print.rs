@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use unbraid::why::{FilterSweep, Loudness};
+use unbraid::why::{FilterSweep, Playing};
 
 use super::argument::Argument;
 use super::{Comparison, Row};
@@ -171,13 +171,13 @@ fn tables(comparison: &Comparison) -> Vec<Table> {
                 "purity",
             ],
             why.onsets.iter().map(|it| {
-                let loudness = match it.loudness {
-                    Loudness::Varied => "varies",
-                    Loudness::Same => "same",
+                let playing = match it.playing {
+                    Playing::Varied => "loudness varies",
+                    Playing::Same => "all notes alike",
                 };
                 vec![
                     format!("{:.0} ms", 1000.0 * it.gap_secs),
-                    loudness.to_owned(),
+                    playing.to_owned(),
                     decibels(it.nmf_sdr_db),
                     decibels(it.ideal_sdr_db),
                     percent(it.purity),
