@@ -45,6 +45,8 @@ pub(crate) enum Command {
     Evaluate(EvaluateArgs),
     /// Set factorisation beside other ways of separating the same recording, and measure why it works
     Compare(CompareArgs),
+    /// Write a page that explains a factorisation in pictures and sound
+    Explain(ExplainArgs),
     /// Say what a recording or a project is, and what separating it would cost
     Info(InfoArgs),
     /// Print the completions of a shell
@@ -302,6 +304,39 @@ pub(crate) struct CompareArgs {
     /// Print one line of CSV per method and source
     #[arg(long, conflicts_with = "json")]
     pub(crate) csv: bool,
+
+    #[command(flatten)]
+    pub(crate) factorize: ModelArgs,
+
+    #[command(flatten)]
+    pub(crate) common: CommonArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ExplainArgs {
+    /// A recording, or a project folder that `unbraid factorize` wrote
+    #[arg(value_name = "MIXTURE|PROJECT")]
+    pub(crate) input: PathBuf,
+
+    /// The page to write
+    #[arg(short, long, value_name = "FILE", default_value = "report.html")]
+    pub(crate) output: PathBuf,
+
+    /// The folder of the true stems: the page then says how well it went
+    #[arg(long, value_name = "DIR")]
+    pub(crate) references: Option<PathBuf>,
+
+    /// The sources, as in `separate` [default: those of the true stems or of --assign, or drums,rest]
+    #[arg(short, long, value_name = "LIST")]
+    pub(crate) sources: Option<String>,
+
+    /// Give components to a source by hand, as in `group`. Can be repeated
+    #[arg(long, value_name = "SOURCE=COMPONENTS")]
+    pub(crate) assign: Vec<String>,
+
+    /// The recording of a project, if it is no longer where it was
+    #[arg(long = "input", value_name = "FILE")]
+    pub(crate) recording: Option<PathBuf>,
 
     #[command(flatten)]
     pub(crate) factorize: ModelArgs,

@@ -10,16 +10,18 @@ use std::time::Instant;
 use anyhow::{Context, anyhow};
 use ndarray::{Array2, ArrayView2, Axis};
 use serde::Serialize;
-use unbraid::baseline::{Assign, Cost, Method, Task};
+use unbraid::baseline::{Assign, Cost, Method, Task, component_energies};
 use unbraid::evaluate::{BssEvalConfig, bss_eval_sources, si_sdr};
+use unbraid::factorize::Factorization;
 use unbraid::group::{Overrides, Source, parse_sources};
+use unbraid::why::{Playing, onset_gaps, purities};
 use unbraid::{Audio, SeparateConfig, baseline};
 use unbraid_io::audio::read_audio;
 use unbraid_io::metrics::StemFolder;
 use unbraid_report::{ComparisonBar, ComparisonPicture, comparison_svg};
 
 use super::print_json;
-use crate::args::CompareArgs;
+use crate::args::{CommonArgs, CompareArgs};
 use crate::failure::Failure;
 use crate::input;
 use crate::progress::Line;
@@ -65,7 +67,13 @@ pub(crate) fn run(args: &CompareArgs) -> Result<(), Failure> {
     let methods = methods(args)?;
     let (recording, input) = input::read(&args.mixture, args.common.span()?)?;
     let mixture = recording.audio;
-    let (sources, truths) = references(args, &mixture)?;
+    let (sources, truths) = true_stems(
+        &args.references,
+        &args.map,
+        &args.common,
+        &mixture,
+        &args.mixture,
+    )?;
     let config = SeparateConfig {
         factorize: args.factorize.config(mixture.sample_rate()),
         sources,
@@ -128,19 +136,25 @@ fn methods(args: &CompareArgs) -> Result<Vec<Method>, Failure> {
 }
 
 /// The sources by the names of the true stems, and the stems.
-fn references(args: &CompareArgs, mixture: &Audio) -> Result<(Vec<Source>, Vec<Audio>), Failure> {
-    let folder = StemFolder::read(&args.references)?;
+pub(super) fn true_stems(
+    references: &Path,
+    maps: &[String],
+    common: &CommonArgs,
+    mixture: &Audio,
+    path: &Path,
+) -> Result<(Vec<Source>, Vec<Audio>), Failure> {
+    let folder = StemFolder::read(references)?;
     if folder.stems.len() < 2 {
         return Err(Failure::Other(anyhow!(
             "{} holds {} stems, but at least two are needed to compare: the mixture does not count",
-            args.references.display(),
+            references.display(),
             folder.stems.len()
         )));
     }
     let mut names = Vec::new();
     let mut truths = Vec::new();
     for stem in &folder.stems {
-        let mapped = args.map.iter().find_map(|map| {
+        let mapped = maps.iter().find_map(|map| {
             let (name, kind) = map.split_once('=')?;
             (name.trim() == stem.name).then(|| kind.trim().to_owned())
         });
@@ -149,7 +163,7 @@ fn references(args: &CompareArgs, mixture: &Audio) -> Result<(Vec<Source>, Vec<A
             None if parse_sources(&stem.name, &[]).is_ok() => stem.name.clone(),
             None => format!("{}=rest", stem.name),
         });
-        let audio = read_audio(&stem.path, args.common.span()?)?.audio;
+        let audio = read_audio(&stem.path, common.span()?)?.audio;
         if audio.sample_rate() != mixture.sample_rate()
             || audio.samples().dim() != mixture.samples().dim()
         {
@@ -165,7 +179,7 @@ fn references(args: &CompareArgs, mixture: &Audio) -> Result<(Vec<Source>, Vec<A
                 "{} has {}, but {} has {}: true stems must have the mixture's length, channels and rate",
                 stem.path.display(),
                 shape(&audio),
-                args.mixture.display(),
+                path.display(),
                 shape(mixture)
             )));
         }
@@ -265,6 +279,57 @@ fn row(
     })
 }
 
+/// What the page of `explain` says when the true stems are known.
+pub(super) struct ForPage {
+    pub(super) purities: Vec<f64>,
+    pub(super) chart: String,
+    /// Milliseconds between onsets, SI-SDR in dB, purity.
+    pub(super) onsets: Vec<[f64; 3]>,
+}
+
+pub(super) fn for_page(
+    mixture: &Audio,
+    truths: &[Audio],
+    config: &SeparateConfig,
+    factorization: &Factorization,
+    line: &mut Line,
+) -> Result<ForPage, Failure> {
+    let task = Task::new(mixture, truths, config);
+    let mut rows = Vec::new();
+    for name in PAGE_METHODS {
+        let method: Method = name.parse()?;
+        let outcome = baseline::run(method, &task, line)?;
+        rows.push(row(method, &task, &outcome.stems, outcome.cost, 0.0)?);
+    }
+    let energies = component_energies(factorization, mixture, truths)?;
+    let gaps = onset_gaps(&argument::GAPS_SECS, Playing::Same, 1, line)?;
+    Ok(ForPage {
+        purities: purities(&energies)
+            .into_iter()
+            .map(|(_, purity)| purity)
+            .collect(),
+        chart: chart("mean SDR of the stems", &rows)?,
+        onsets: gaps
+            .iter()
+            .map(|gap| [1000.0 * gap.gap_secs, gap.nmf_sdr_db, gap.purity])
+            .collect(),
+    })
+}
+
+/// What the page compares: nothing, filters, another method, ours, and what the answer allows.
+const PAGE_METHODS: [&str; 10] = [
+    "mixture",
+    "band-pass",
+    "band-pass-oracle",
+    "comb",
+    "comb-oracle",
+    "hpss",
+    "nmf",
+    "separate",
+    "nmf-oracle",
+    "irm1",
+];
+
 fn write_chart(path: &Path, comparison: &Comparison, overwrite: bool) -> Result<(), Failure> {
     if path.exists() && !overwrite {
         return Err(unbraid_io::Error::Exists {
@@ -272,8 +337,13 @@ fn write_chart(path: &Path, comparison: &Comparison, overwrite: bool) -> Result<
         }
         .into());
     }
-    let bars: Vec<ComparisonBar<'_>> = comparison
-        .rows
+    let svg = chart(&comparison.mixture, &comparison.rows)?;
+    fs::write(path, svg).with_context(|| format!("cannot write {}", path.display()))?;
+    Ok(())
+}
+
+fn chart(title: &str, rows: &[Row]) -> Result<String, Failure> {
+    let bars: Vec<ComparisonBar<'_>> = rows
         .iter()
         .map(|row| ComparisonBar {
             name: row.method,
@@ -282,11 +352,10 @@ fn write_chart(path: &Path, comparison: &Comparison, overwrite: bool) -> Result<
         })
         .collect();
     let svg = comparison_svg(&ComparisonPicture {
-        title: &comparison.mixture,
+        title,
         unit: "mean SDR over the sources in dB",
         bars: &bars,
     })
     .context("cannot draw the chart")?;
-    fs::write(path, svg).with_context(|| format!("cannot write {}", path.display()))?;
-    Ok(())
+    Ok(svg)
 }

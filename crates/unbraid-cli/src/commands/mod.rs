@@ -3,6 +3,7 @@
 pub(crate) mod compare;
 pub(crate) mod completions;
 pub(crate) mod evaluate;
+pub(crate) mod explain;
 pub(crate) mod factorize;
 pub(crate) mod group;
 pub(crate) mod info;

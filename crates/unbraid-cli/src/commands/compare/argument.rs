@@ -16,7 +16,7 @@ const RANKS: [usize; 7] = [1, 2, 4, 8, 16, 32, 64];
 /// Numbers of filters that are tried.
 const FILTERS: [usize; 7] = [8, 16, 32, 64, 128, 256, 512];
 /// Times between onsets in seconds.
-const GAPS_SECS: [f64; 5] = [0.0, 0.02, 0.05, 0.1, 0.3];
+pub(super) const GAPS_SECS: [f64; 5] = [0.0, 0.02, 0.05, 0.1, 0.3];
 const SEEDS: u64 = 3;
 
 #[derive(Debug, Serialize)]
