@@ -1,4 +1,4 @@
-//! A maintainer's command comes in; the test run, the cross-check or the remade demo goes out.
+//! A maintainer's command comes in; the test run, the cross-check, the quality tables or the remade demo goes out.
 //!
 //! `cargo xtask help` lists the commands. Nothing here is part of the product.
 
@@ -9,11 +9,14 @@
 )]
 
 mod bench;
+mod clips;
 mod crosscheck;
 mod demo;
 mod files;
 mod piano;
 mod python;
+mod quality;
+mod score;
 mod test;
 
 use std::path::{Path, PathBuf};
@@ -42,6 +45,8 @@ enum Command {
     /// Answer the questions of `bench`, a line each, until there are no more
     #[command(hide = true)]
     BenchWorker,
+    /// Separate every clip by every recipe and baseline, and rewrite docs/quality.md
+    Quality(quality::Arguments),
     /// Make the demo clip and its stems anew from the packages they come from
     Demo(demo::Arguments),
     /// Make the built-in piano's templates anew from recorded notes
@@ -55,6 +60,7 @@ fn main() -> ExitCode {
         Command::Files(arguments) => files::run(&arguments),
         Command::Bench(arguments) => bench::run(&arguments).map(|()| ExitCode::SUCCESS),
         Command::BenchWorker => bench::worker::run().map(|()| ExitCode::SUCCESS),
+        Command::Quality(arguments) => quality::run(&arguments).map(|()| ExitCode::SUCCESS),
         Command::Demo(arguments) => demo::run(&arguments).map(|()| ExitCode::SUCCESS),
         Command::Piano(arguments) => piano::run(&arguments).map(|()| ExitCode::SUCCESS),
     };

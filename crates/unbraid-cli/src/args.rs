@@ -43,6 +43,10 @@ pub(crate) enum Command {
     Learn(LearnArgs),
     /// Score stems against the true ones: SDR, SIR, SAR, ISR, SI-SDR
     Evaluate(EvaluateArgs),
+    /// Set factorisation beside other ways of separating the same recording, and measure why it works
+    Compare(CompareArgs),
+    /// Write a page that explains a factorisation in pictures and sound
+    Explain(ExplainArgs),
     /// Say what a recording or a project is, and what separating it would cost
     Info(InfoArgs),
     /// Print the completions of a shell
@@ -267,6 +271,96 @@ pub(crate) struct EvaluateArgs {
 
     #[command(flatten)]
     pub(crate) measure: MeasureArgs,
+
+    #[command(flatten)]
+    pub(crate) common: CommonArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CompareArgs {
+    /// The recording
+    #[arg(value_name = "MIXTURE")]
+    pub(crate) mixture: PathBuf,
+
+    /// The folder of its true stems; their names say what each source is
+    #[arg(long, value_name = "DIR")]
+    pub(crate) references: PathBuf,
+
+    /// What the true stems are, where their names do not say it, such as `drums_rest=drums`. Can be repeated
+    #[arg(long, value_name = "STEM=KIND")]
+    pub(crate) map: Vec<String>,
+
+    /// The methods, separated by commas [default: all that need nothing more]
+    #[arg(long, value_name = "LIST", value_delimiter = ',')]
+    pub(crate) methods: Vec<String>,
+
+    /// Filters of each bank [default: as many as components]
+    #[arg(long, value_name = "COUNT")]
+    pub(crate) filters: Option<usize>,
+
+    /// The fundamentals of the comb filters in Hz, separated by commas [default: found in the recording]
+    #[arg(long, value_name = "LIST", value_delimiter = ',')]
+    pub(crate) fundamentals: Vec<f64>,
+
+    /// Give bands to a source by hand, such as `drums=0-3`, for band-pass-given. Can be repeated
+    #[arg(long, value_name = "SOURCE=BANDS")]
+    pub(crate) assign_bands: Vec<String>,
+
+    /// Give combs to a source by hand, such as `guitar=0-14`, for comb-given. Can be repeated
+    #[arg(long, value_name = "SOURCE=COMBS")]
+    pub(crate) assign_combs: Vec<String>,
+
+    /// Also measure why it works and when it cannot: rank, filters needed, sparseness, overlap, purity, onsets
+    #[arg(long)]
+    pub(crate) why: bool,
+
+    /// Write the bar chart as SVG
+    #[arg(long, value_name = "FILE")]
+    pub(crate) chart: Option<PathBuf>,
+
+    /// Print Markdown
+    #[arg(long, conflicts_with_all = ["json", "csv"])]
+    pub(crate) markdown: bool,
+
+    /// Print one line of CSV per method and source
+    #[arg(long, conflicts_with = "json")]
+    pub(crate) csv: bool,
+
+    #[command(flatten)]
+    pub(crate) factorize: ModelArgs,
+
+    #[command(flatten)]
+    pub(crate) common: CommonArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ExplainArgs {
+    /// A recording, or a project folder that `unbraid factorize` wrote
+    #[arg(value_name = "MIXTURE|PROJECT")]
+    pub(crate) input: PathBuf,
+
+    /// The page to write
+    #[arg(short, long, value_name = "FILE", default_value = "report.html")]
+    pub(crate) output: PathBuf,
+
+    /// The folder of the true stems: the page then says how well it went
+    #[arg(long, value_name = "DIR")]
+    pub(crate) references: Option<PathBuf>,
+
+    /// The sources, as in `separate` [default: those of the true stems or of --assign, or drums,rest]
+    #[arg(short, long, value_name = "LIST")]
+    pub(crate) sources: Option<String>,
+
+    /// Give components to a source by hand, as in `group`. Can be repeated
+    #[arg(long, value_name = "SOURCE=COMPONENTS")]
+    pub(crate) assign: Vec<String>,
+
+    /// The recording of a project, if it is no longer where it was
+    #[arg(long = "input", value_name = "FILE")]
+    pub(crate) recording: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub(crate) factorize: ModelArgs,
 
     #[command(flatten)]
     pub(crate) common: CommonArgs,

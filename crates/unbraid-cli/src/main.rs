@@ -29,6 +29,8 @@ fn main() -> ExitCode {
         Command::Group(args) => commands::group::run(args),
         Command::Learn(args) => commands::learn::run(args),
         Command::Evaluate(args) => commands::evaluate::run(args),
+        Command::Compare(args) => commands::compare::run(args),
+        Command::Explain(args) => commands::explain::run(args),
         Command::Info(args) => commands::info::run(args),
         Command::Completions(args) => {
             commands::completions::run(args);

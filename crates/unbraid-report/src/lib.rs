@@ -3,6 +3,8 @@
 //! - [`factorization_svg`] draws V ≈ W·H as the field does: the spectrogram, the templates beside
 //!   it, the activations and the model below it, on shared axes.
 //! - [`stems_svg`] draws a mixture and its stems, waveform and spectrogram, on one time axis.
+//! - [`comparison_svg`] draws what several methods reached as bars.
+//! - [`explain_html`] writes a page that explains a factorisation, with players.
 //! - [`png()`] turns either into a bitmap.
 //!
 //! The pictures need nothing from the machine they are drawn or looked at on: text is drawn as
@@ -13,7 +15,9 @@
 
 mod canvas;
 mod color;
+mod comparison;
 mod error;
+mod explain;
 mod factorization;
 mod frame;
 mod geometry;
@@ -23,7 +27,9 @@ mod stems;
 mod text;
 
 pub use color::source_color;
+pub use comparison::{ComparisonBar, ComparisonPicture, comparison_svg};
 pub use error::Error;
+pub use explain::{ExplainPage, explain_html};
 pub use factorization::{FactorizationPicture, SourceOfComponents, factorization_svg};
 pub use image::png;
 pub use stems::{StemTrack, StemsPicture, stems_svg};

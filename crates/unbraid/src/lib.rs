@@ -13,6 +13,7 @@
 
 pub mod analysis;
 pub mod audio;
+pub mod baseline;
 pub mod divergence;
 pub mod error;
 pub mod evaluate;
@@ -36,6 +37,7 @@ pub mod stems;
 pub mod stft;
 #[cfg(any(test, feature = "testsignals"))]
 pub mod testsignals;
+pub mod why;
 pub mod window;
 
 pub use audio::Audio;

@@ -8,13 +8,10 @@
 //! | [`quality`] | separation of clips with known stems, scored by `unbraid::evaluate` | the same stems scored by mir_eval |
 //! | [`sweep`] | separation by other settings | |
 
-mod clips;
 mod objective;
-mod oracle;
 mod other;
 mod quality;
 mod report;
-mod score;
 mod spectrum;
 mod starts;
 mod sweep;
@@ -26,7 +23,7 @@ use std::process::ExitCode;
 use anyhow::{Context, Result};
 use clap::{Args, ValueEnum};
 
-use crate::root;
+use crate::{clips, root};
 use other::Other;
 use report::Section;
 
@@ -64,8 +61,8 @@ impl Part {
             Self::Objective => objective::section(other),
             Self::Starts => starts::section(other),
             Self::Spectrum => spectrum::section(other),
-            Self::Quality => quality::section(other, &clips::find(&arguments.clips)?),
-            Self::Sweep => sweep::section(&clips::find(&arguments.clips)?),
+            Self::Quality => quality::section(other, &clips::find_drums(&arguments.clips)?),
+            Self::Sweep => sweep::section(&clips::find_drums(&arguments.clips)?),
         }
     }
 }

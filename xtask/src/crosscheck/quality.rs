@@ -5,17 +5,18 @@ use std::fmt::Write as _;
 use anyhow::{Context, Result};
 use ndarray::Array2;
 use serde::Deserialize;
+use unbraid::baseline::{IdealMask, IdealMasks, component_energies, members_by_energy};
 use unbraid::factorize::{Factorization, FactorizeConfig, factorize};
 use unbraid::group::Overrides;
 use unbraid::mask::Render;
 use unbraid::sharing::StemsConfig;
+use unbraid::stems::StemBlocks;
 use unbraid::{Audio, Stft, StftConfig};
 
-use super::clips::Clip;
-use super::oracle;
 use super::other::{Other, Question};
 use super::report::{Section, small, table, within};
-use super::score::{Spread, downmix, ours_mono};
+use crate::clips::Clip;
+use crate::score::{Spread, downmix, ours_mono};
 
 /// Seeds that are averaged.
 const SEEDS: u64 = 5;
@@ -222,7 +223,7 @@ fn estimates(clip: &Clip) -> Result<Vec<Estimate>> {
     };
     let stft = Stft::new(StftConfig::for_sample_rate(mixture.sample_rate()))?;
     let untouched = vec![mixture.clone(); clip.truths.len()];
-    let masked = oracle::ratio_mask(&stft, mixture, &clip.truths, 1.0)?;
+    let masked = ratio_mask(&stft, mixture, &clip.truths)?;
     let mut estimates = vec![
         estimate(Row::Mixture, &untouched),
         estimate(Row::RatioMask, &masked),
@@ -233,7 +234,7 @@ fn estimates(clip: &Clip) -> Result<Vec<Estimate>> {
         let factorization = factorize(mixture, &config, &mut ())?;
         let grouping = factorization.group(&clip.sources, &Overrides::none())?;
         let automatic = grouping.members();
-        let oracle = oracle::group(&factorization, &clip.truths);
+        let oracle = oracle_groups(&factorization, clip)?;
         for (row, members, render) in [
             (Row::Oracle, &oracle, StemsConfig::default().render),
             (Row::OracleModel, &oracle, Render::Model),
@@ -245,6 +246,18 @@ fn estimates(clip: &Clip) -> Result<Vec<Estimate>> {
         }
     }
     Ok(estimates)
+}
+
+/// The stems of the ideal ratio mask of magnitudes.
+fn ratio_mask(stft: &Stft, mixture: &Audio, truths: &[Audio]) -> Result<Vec<Audio>> {
+    let masks = IdealMasks::new(stft, mixture, truths, IdealMask::Ratio { exponent: 1.0 })?;
+    Ok(StemBlocks::new(mixture, &masks)?.collect_audio()?)
+}
+
+/// Every component to the true stem that has most of the energy under its mask.
+pub(super) fn oracle_groups(factorization: &Factorization, clip: &Clip) -> Result<Vec<Vec<usize>>> {
+    let energies = component_energies(factorization, &clip.mixture, &clip.truths)?;
+    Ok(members_by_energy(&energies))
 }
 
 /// Stems of given groups.

@@ -10,7 +10,7 @@ use unbraid::model::{LowRank, Start};
 use super::objective::{ITERATIONS, matrices};
 use super::other::{Other, Question};
 use super::report::{Section, table};
-use super::score::Spread;
+use crate::score::Spread;
 
 /// Seeds that are tried.
 const SEEDS: u64 = 3;

@@ -6,11 +6,10 @@ use unbraid::factorize::{FactorizeConfig, factorize};
 use unbraid::group::Overrides;
 use unbraid::mask::Render;
 
-use super::clips::Clip;
-use super::oracle;
-use super::quality::render_stems;
+use super::quality::{oracle_groups, render_stems};
 use super::report::{Section, table};
-use super::score::{downmix, ours_mono};
+use crate::clips::Clip;
+use crate::score::{downmix, ours_mono};
 
 const FFT_LENS: [usize; 3] = [2048, 4096, 8192];
 const ITERATIONS: [usize; 2] = [100, 200];
@@ -77,7 +76,7 @@ fn cell(clip: &Clip, fft_len: usize, iterations: usize) -> Result<Cell> {
         let automatic = factorization
             .group(&clip.sources, &Overrides::none())?
             .members();
-        let groupings = [oracle::group(&factorization, &clip.truths), automatic];
+        let groupings = [oracle_groups(&factorization, clip)?, automatic];
         for (exponent, figures) in EXPONENTS.into_iter().zip(&mut cell) {
             for (members, figure) in groupings.iter().zip(figures) {
                 let render = Render::Ratio { exponent };

@@ -35,7 +35,7 @@ pub(crate) fn run(args: &GroupArgs) -> Result<(), Failure> {
         start_secs: project.input.start_secs,
         duration_secs: project.input.duration_secs,
     };
-    let path = recording_of(args, &project)?;
+    let path = recording_of(args.input.as_deref(), &args.project, &project)?;
     let (recording, found) = input::read(&path, span)?;
     if found.sha256 != project.input.sha256 {
         return Err(Failure::usage(format!(
@@ -98,13 +98,17 @@ pub(crate) fn run(args: &GroupArgs) -> Result<(), Failure> {
 }
 
 /// Where the recording is: as said, as it was given, or as seen from the project.
-fn recording_of(args: &GroupArgs, project: &Manifest) -> Result<PathBuf, Failure> {
-    if let Some(path) = &args.input {
-        return Ok(path.clone());
+pub(super) fn recording_of(
+    said: Option<&Path>,
+    folder: &Path,
+    project: &Manifest,
+) -> Result<PathBuf, Failure> {
+    if let Some(path) = said {
+        return Ok(path.to_owned());
     }
     let given = Path::new(&project.input.path);
     if !input::is_standard(given) {
-        let beside = args.project.parent().map(|parent| parent.join(given));
+        let beside = folder.parent().map(|parent| parent.join(given));
         if let Some(path) = [Some(given.to_owned()), beside]
             .into_iter()
             .flatten()

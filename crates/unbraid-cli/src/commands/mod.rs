@@ -1,7 +1,9 @@
 //! One file per command.
 
+pub(crate) mod compare;
 pub(crate) mod completions;
 pub(crate) mod evaluate;
+pub(crate) mod explain;
 pub(crate) mod factorize;
 pub(crate) mod group;
 pub(crate) mod info;

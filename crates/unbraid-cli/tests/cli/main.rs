@@ -1,6 +1,7 @@
 //! The program as a user runs it: one binary for all of its tests, to link once.
 #![expect(clippy::unwrap_used, reason = "these are tests, helpers among them")]
 
+mod compare;
 mod evaluate;
 mod guide;
 mod helpers;

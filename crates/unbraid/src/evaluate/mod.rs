@@ -28,6 +28,7 @@ mod signals;
 mod v3;
 pub mod v4;
 
+pub use permutation::best_order;
 pub use scores::{FrameConfig, FrameScores, FramewiseScores, Ratios, Scores, median};
 pub use si_sdr::{ScaleInvariantRatios, si_sdr, snr_db};
 pub use signals::Sample;

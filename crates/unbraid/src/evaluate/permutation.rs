@@ -8,7 +8,22 @@ const INFINITE_DB: f64 = 1e6;
 
 /// For each reference the estimate it is matched with, such that the sum of scores is largest.
 ///
-/// `score(estimate, reference)` is in dB. Scores that are NaN match nothing.
+/// `score(estimate, reference)` is in dB, or in any unit whose sum means something. Scores that are NaN match
+/// nothing.
+///
+/// # Examples
+///
+/// ```
+/// use unbraid::evaluate::best_order;
+///
+/// let score = [[1.0, 9.0], [2.0, 3.0]];
+/// assert_eq!(best_order(2, |estimate, reference| score[estimate][reference]), [1, 0]);
+/// ```
+#[must_use]
+pub fn best_order(sources: usize, score: impl Fn(usize, usize) -> f64) -> Vec<usize> {
+    best(sources, score)
+}
+
 pub(super) fn best(sources: usize, score: impl Fn(usize, usize) -> f64) -> Vec<usize> {
     let score = |estimate, reference| {
         let value: f64 = score(estimate, reference);

@@ -106,7 +106,7 @@ impl Overrides {
     ///
     /// [`Error::Config`] if a source or component does not exist, if a component was given to two
     /// sources, or if two sources take the rest.
-    pub(crate) fn resolve(
+    pub fn resolve(
         &self,
         sources: &[Source],
         components: usize,

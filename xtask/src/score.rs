@@ -9,7 +9,7 @@ use unbraid::Audio;
 use unbraid::evaluate::{BssEvalConfig, bss_eval_sources};
 
 /// Sources in mono, `(sources, samples)`.
-pub(super) fn downmix(sources: &[Audio]) -> Array2<f32> {
+pub(crate) fn downmix(sources: &[Audio]) -> Array2<f32> {
     let len = sources.first().map_or(0, Audio::len_samples);
     let mut mono = Array2::zeros((sources.len(), len));
     for (mut row, source) in mono.outer_iter_mut().zip(sources) {
@@ -21,7 +21,7 @@ pub(super) fn downmix(sources: &[Audio]) -> Array2<f32> {
 }
 
 /// The mean SDR by `unbraid::evaluate` of sources that are mono already.
-pub(super) fn ours_mono(truths: &Array2<f32>, estimates: &Array2<f32>) -> Result<f64> {
+pub(crate) fn ours_mono(truths: &Array2<f32>, estimates: &Array2<f32>) -> Result<f64> {
     let (truths, estimates) = (rows(truths), rows(estimates));
     let scores = bss_eval_sources(&truths, &estimates, &BssEvalConfig::default())
         .context("cannot score the stems")?;
@@ -29,28 +29,22 @@ pub(super) fn ours_mono(truths: &Array2<f32>, estimates: &Array2<f32>) -> Result
     Ok(sdr.sum::<f64>() / scores.sources.len() as f64)
 }
 
-/// The mean SDR by `unbraid::evaluate`.
-#[cfg(test)]
-pub(super) fn ours(truths: &[Audio], estimates: &[Audio]) -> Result<f64> {
-    ours_mono(&downmix(truths), &downmix(estimates))
-}
-
 /// Every row as a source of one channel.
-fn rows(all: &Array2<f32>) -> Vec<ArrayView2<'_, f32>> {
+pub(crate) fn rows(all: &Array2<f32>) -> Vec<ArrayView2<'_, f32>> {
     let row = |source| all.slice(s![source..=source, ..]);
     (0..all.nrows()).map(row).collect()
 }
 
 /// The mean, the least and the largest of some figures.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Spread {
-    pub(super) mean: f64,
-    pub(super) min: f64,
-    pub(super) max: f64,
+pub(crate) struct Spread {
+    pub(crate) mean: f64,
+    pub(crate) min: f64,
+    pub(crate) max: f64,
 }
 
 impl Spread {
-    pub(super) fn of(values: &[f64]) -> Self {
+    pub(crate) fn of(values: &[f64]) -> Self {
         Self {
             mean: values.iter().sum::<f64>() / values.len() as f64,
             min: values.iter().copied().fold(f64::INFINITY, f64::min),

@@ -1,0 +1,361 @@
+//! A recording and its true stems come in; what every method makes of it, and why factorising works, goes out.
+
+mod argument;
+mod print;
+
+use std::fs;
+use std::path::Path;
+use std::time::Instant;
+
+use anyhow::{Context, anyhow};
+use ndarray::{Array2, ArrayView2, Axis};
+use serde::Serialize;
+use unbraid::baseline::{Assign, Cost, Method, Task, component_energies};
+use unbraid::evaluate::{BssEvalConfig, bss_eval_sources, si_sdr};
+use unbraid::factorize::Factorization;
+use unbraid::group::{Overrides, Source, parse_sources};
+use unbraid::why::{Playing, onset_gaps, purities};
+use unbraid::{Audio, SeparateConfig, baseline};
+use unbraid_io::audio::read_audio;
+use unbraid_io::metrics::StemFolder;
+use unbraid_report::{ComparisonBar, ComparisonPicture, comparison_svg};
+
+use super::print_json;
+use crate::args::{CommonArgs, CompareArgs};
+use crate::failure::Failure;
+use crate::input;
+use crate::progress::Line;
+use argument::Argument;
+
+/// What one method reached.
+#[derive(Debug, Serialize)]
+struct Row {
+    method: &'static str,
+    looks_at_references: bool,
+    sources: Vec<Scored>,
+    mean_sdr_db: f64,
+    secs: f64,
+    free_parameters: usize,
+    decisions: usize,
+    knobs: usize,
+}
+
+/// The scores of one source; nothing for a silent stem.
+#[derive(Debug, Serialize)]
+struct Scored {
+    source: String,
+    sdr_db: f64,
+    sir_db: f64,
+    sar_db: f64,
+    si_sdr_db: f64,
+}
+
+/// Everything that is printed.
+#[derive(Debug, Serialize)]
+struct Comparison {
+    mixture: String,
+    secs: f64,
+    channels: usize,
+    sample_rate: u32,
+    components: usize,
+    rows: Vec<Row>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    why: Option<Argument>,
+}
+
+pub(crate) fn run(args: &CompareArgs) -> Result<(), Failure> {
+    let methods = methods(args)?;
+    let (recording, input) = input::read(&args.mixture, args.common.span()?)?;
+    let mixture = recording.audio;
+    let (sources, truths) = true_stems(
+        &args.references,
+        &args.map,
+        &args.common,
+        &mixture,
+        &args.mixture,
+    )?;
+    let config = SeparateConfig {
+        factorize: args.factorize.config(mixture.sample_rate()),
+        sources,
+        ..SeparateConfig::default()
+    };
+    let task = task(args, &mixture, &truths, &config)?;
+    let mut line = Line::new(&args.mixture.display().to_string(), args.common.quiet);
+    let mut rows = Vec::new();
+    for method in methods {
+        let start = Instant::now();
+        let outcome = baseline::run(method, &task, &mut line)?;
+        let secs = start.elapsed().as_secs_f64();
+        rows.push(row(method, &task, &outcome.stems, outcome.cost, secs)?);
+    }
+    let why = if args.why {
+        Some(argument::measure(&task, &mut line)?)
+    } else {
+        None
+    };
+    line.finish();
+    let comparison = Comparison {
+        mixture: input.path,
+        secs: mixture.duration_secs(),
+        channels: mixture.channels(),
+        sample_rate: mixture.sample_rate(),
+        components: config.factorize.blind.components,
+        rows,
+        why,
+    };
+    if let Some(path) = &args.chart {
+        write_chart(path, &comparison, args.common.overwrite)?;
+    }
+    if args.common.json {
+        return print_json(&comparison);
+    }
+    if args.csv {
+        print!("{}", print::csv(&comparison));
+    } else if args.markdown {
+        print!("{}", print::markdown(&comparison));
+    } else if !args.common.quiet {
+        print!("{}", print::text(&comparison));
+    }
+    Ok(())
+}
+
+fn methods(args: &CompareArgs) -> Result<Vec<Method>, Failure> {
+    if args.methods.is_empty() {
+        let usable = Method::ALL.into_iter().filter(|(_, method)| match method {
+            Method::BandPass(Assign::Given) => !args.assign_bands.is_empty(),
+            Method::Comb(Assign::Given) => !args.assign_combs.is_empty(),
+            _ => true,
+        });
+        return Ok(usable.map(|(_, method)| method).collect());
+    }
+    let parsed = args
+        .methods
+        .iter()
+        .map(|name| name.trim().parse::<Method>());
+    Ok(parsed.collect::<Result<_, _>>()?)
+}
+
+/// The sources by the names of the true stems, and the stems.
+pub(super) fn true_stems(
+    references: &Path,
+    maps: &[String],
+    common: &CommonArgs,
+    mixture: &Audio,
+    path: &Path,
+) -> Result<(Vec<Source>, Vec<Audio>), Failure> {
+    let folder = StemFolder::read(references)?;
+    if folder.stems.len() < 2 {
+        return Err(Failure::Other(anyhow!(
+            "{} holds {} stems, but at least two are needed to compare: the mixture does not count",
+            references.display(),
+            folder.stems.len()
+        )));
+    }
+    let mut names = Vec::new();
+    let mut truths = Vec::new();
+    for stem in &folder.stems {
+        let mapped = maps.iter().find_map(|map| {
+            let (name, kind) = map.split_once('=')?;
+            (name.trim() == stem.name).then(|| kind.trim().to_owned())
+        });
+        names.push(match mapped {
+            Some(kind) => format!("{}={kind}", stem.name),
+            None if parse_sources(&stem.name, &[]).is_ok() => stem.name.clone(),
+            None => format!("{}=rest", stem.name),
+        });
+        let audio = read_audio(&stem.path, common.span()?)?.audio;
+        if audio.sample_rate() != mixture.sample_rate()
+            || audio.samples().dim() != mixture.samples().dim()
+        {
+            let shape = |audio: &Audio| {
+                format!(
+                    "{} samples, {} channels, {} Hz",
+                    audio.len_samples(),
+                    audio.channels(),
+                    audio.sample_rate()
+                )
+            };
+            return Err(Failure::Other(anyhow!(
+                "{} has {}, but {} has {}: true stems must have the mixture's length, channels and rate",
+                stem.path.display(),
+                shape(&audio),
+                path.display(),
+                shape(mixture)
+            )));
+        }
+        if audio.peak() == 0.0 {
+            return Err(Failure::Other(anyhow!(
+                "{} is silent: leave it out, or choose a part where it sounds with --start and --duration",
+                stem.path.display()
+            )));
+        }
+        truths.push(audio);
+    }
+    Ok((parse_sources(&names.join(","), &[])?, truths))
+}
+
+fn task<'a>(
+    args: &CompareArgs,
+    mixture: &'a Audio,
+    truths: &'a [Audio],
+    config: &'a SeparateConfig,
+) -> Result<Task<'a>, Failure> {
+    let mut task = Task::new(mixture, truths, config);
+    if let Some(filters) = args.filters {
+        task.filters = filters;
+    }
+    task.fundamentals_hz.clone_from(&args.fundamentals);
+    let given = |assignments: &[String], filters: usize| -> Result<_, Failure> {
+        if assignments.is_empty() {
+            return Ok(None);
+        }
+        let owners = Overrides::parse(assignments)?.resolve(&config.sources, filters)?;
+        let mut members = vec![Vec::new(); config.sources.len()];
+        for (filter, owner) in owners.into_iter().enumerate() {
+            if let Some(owner) = owner {
+                members[owner].push(filter);
+            }
+        }
+        Ok(Some(members))
+    };
+    task.given_bands = given(&args.assign_bands, task.filters)?;
+    let combs = if args.fundamentals.is_empty() {
+        task.filters
+    } else {
+        args.fundamentals.len()
+    };
+    // One more for what lies between the teeth of all combs.
+    task.given_combs = given(&args.assign_combs, combs + 1)?;
+    Ok(task)
+}
+
+fn row(
+    method: Method,
+    task: &Task<'_>,
+    stems: &[Audio],
+    cost: Cost,
+    secs: f64,
+) -> Result<Row, Failure> {
+    let mono = |audio: &Audio| {
+        let mean = audio.samples().mean_axis(Axis(0));
+        mean.expect("audio has a channel").insert_axis(Axis(0))
+    };
+    // Silence has no score; a whisper of the mixture has a bad one.
+    let heard = |audio: &Audio| {
+        if audio.peak() > 0.0 {
+            mono(audio)
+        } else {
+            mono(task.mixture) * 1e-6
+        }
+    };
+    let truths: Vec<Array2<f32>> = task.truths.iter().map(mono).collect();
+    let stems: Vec<Array2<f32>> = stems.iter().map(heard).collect();
+    let truths: Vec<ArrayView2<'_, f32>> = truths.iter().map(|it| it.view()).collect();
+    let stems: Vec<ArrayView2<'_, f32>> = stems.iter().map(|it| it.view()).collect();
+    let bss = bss_eval_sources(&truths, &stems, &BssEvalConfig::default())?;
+    let invariant = si_sdr(&truths, &stems)?;
+    let sources: Vec<Scored> = bss
+        .sources
+        .iter()
+        .zip(&invariant)
+        .zip(&task.config.sources)
+        .map(|((bss, invariant), source)| Scored {
+            source: source.name.clone(),
+            sdr_db: bss.sdr_db,
+            sir_db: bss.sir_db,
+            sar_db: bss.sar_db,
+            si_sdr_db: invariant.sdr_db,
+        })
+        .collect();
+    Ok(Row {
+        method: method.name(),
+        looks_at_references: method.is_oracle(),
+        mean_sdr_db: sources.iter().map(|it| it.sdr_db).sum::<f64>() / sources.len() as f64,
+        sources,
+        secs,
+        free_parameters: cost.free_parameters,
+        decisions: cost.decisions,
+        knobs: cost.knobs,
+    })
+}
+
+/// What the page of `explain` says when the true stems are known.
+pub(super) struct ForPage {
+    pub(super) purities: Vec<f64>,
+    pub(super) chart: String,
+    /// Milliseconds between onsets, SI-SDR in dB, purity.
+    pub(super) onsets: Vec<[f64; 3]>,
+}
+
+pub(super) fn for_page(
+    mixture: &Audio,
+    truths: &[Audio],
+    config: &SeparateConfig,
+    factorization: &Factorization,
+    line: &mut Line,
+) -> Result<ForPage, Failure> {
+    let task = Task::new(mixture, truths, config);
+    let mut rows = Vec::new();
+    for name in PAGE_METHODS {
+        let method: Method = name.parse()?;
+        let outcome = baseline::run(method, &task, line)?;
+        rows.push(row(method, &task, &outcome.stems, outcome.cost, 0.0)?);
+    }
+    let energies = component_energies(factorization, mixture, truths)?;
+    let gaps = onset_gaps(&argument::GAPS_SECS, Playing::Same, 1, line)?;
+    Ok(ForPage {
+        purities: purities(&energies)
+            .into_iter()
+            .map(|(_, purity)| purity)
+            .collect(),
+        chart: chart("mean SDR of the stems", &rows)?,
+        onsets: gaps
+            .iter()
+            .map(|gap| [1000.0 * gap.gap_secs, gap.nmf_sdr_db, gap.purity])
+            .collect(),
+    })
+}
+
+/// What the page compares: nothing, filters, another method, ours, and what the answer allows.
+const PAGE_METHODS: [&str; 10] = [
+    "mixture",
+    "band-pass",
+    "band-pass-oracle",
+    "comb",
+    "comb-oracle",
+    "hpss",
+    "nmf",
+    "separate",
+    "nmf-oracle",
+    "irm1",
+];
+
+fn write_chart(path: &Path, comparison: &Comparison, overwrite: bool) -> Result<(), Failure> {
+    if path.exists() && !overwrite {
+        return Err(unbraid_io::Error::Exists {
+            path: path.to_owned(),
+        }
+        .into());
+    }
+    let svg = chart(&comparison.mixture, &comparison.rows)?;
+    fs::write(path, svg).with_context(|| format!("cannot write {}", path.display()))?;
+    Ok(())
+}
+
+fn chart(title: &str, rows: &[Row]) -> Result<String, Failure> {
+    let bars: Vec<ComparisonBar<'_>> = rows
+        .iter()
+        .map(|row| ComparisonBar {
+            name: row.method,
+            value: row.mean_sdr_db,
+            oracle: row.looks_at_references,
+        })
+        .collect();
+    let svg = comparison_svg(&ComparisonPicture {
+        title,
+        unit: "mean SDR over the sources in dB",
+        bars: &bars,
+    })
+    .context("cannot draw the chart")?;
+    Ok(svg)
+}
