@@ -13,6 +13,7 @@ mod demo;
 mod piano;
 mod python;
 mod test;
+mod web;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;

@@ -30,6 +30,7 @@ fn main() -> ExitCode {
         Command::Learn(args) => commands::learn::run(args),
         Command::Evaluate(args) => commands::evaluate::run(args),
         Command::Info(args) => commands::info::run(args),
+        Command::Studio(args) => commands::studio::run(args),
         Command::Completions(args) => {
             commands::completions::run(args);
             Ok(())
