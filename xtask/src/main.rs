@@ -18,6 +18,7 @@ mod python;
 mod quality;
 mod score;
 mod test;
+mod web;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;

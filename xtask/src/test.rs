@@ -7,7 +7,7 @@ use std::time::Instant;
 use anyhow::{Context, Result};
 use clap::{Args, ValueEnum};
 
-use crate::root;
+use crate::{root, web};
 
 /// What to run.
 #[derive(Debug, Args)]
@@ -30,6 +30,8 @@ enum Step {
     Test,
     /// The documentation builds without a warning
     Docs,
+    /// The studio's page is what its sources build, its tests pass, and it works in real browsers
+    Web,
 }
 
 impl Step {
@@ -39,6 +41,7 @@ impl Step {
             Self::Clippy => "clippy",
             Self::Test => "test",
             Self::Docs => "docs",
+            Self::Web => "web",
         }
     }
 
@@ -67,6 +70,8 @@ impl Step {
                 &[("RUSTDOCFLAGS", "-D warnings")],
                 &["doc", "--workspace", "--no-deps"],
             ),
+            // The page's tests drive the program.
+            Self::Web => (&[], &["build"]),
         }
     }
 
@@ -79,6 +84,9 @@ impl Step {
             .collect();
         words.push("cargo".to_owned());
         words.extend(arguments.iter().map(|&argument| argument.to_owned()));
+        if self == Self::Web {
+            words.push(format!("&& cd web && {}", web::COMMANDS.join(" && ")));
+        }
         words.join(" ")
     }
 
@@ -87,14 +95,14 @@ impl Step {
         match self {
             Self::Fmt => Some("fmt"),
             Self::Clippy => Some("clippy"),
-            Self::Test | Self::Docs => None,
+            Self::Test | Self::Docs | Self::Web => None,
         }
     }
 }
 
 /// What became of a step.
 #[derive(Debug, PartialEq, Eq)]
-enum Outcome {
+pub(crate) enum Outcome {
     Passed,
     Failed(String),
     Skipped(String),
@@ -181,6 +189,9 @@ fn execute(step: Step) -> Result<Outcome> {
         .current_dir(root())
         .status()
         .with_context(|| format!("cannot run `{}`", step.shown()))?;
+    if status.success() && step == Step::Web {
+        return web::run();
+    }
     Ok(if status.success() {
         Outcome::Passed
     } else {

@@ -49,6 +49,8 @@ pub(crate) enum Command {
     Explain(ExplainArgs),
     /// Say what a recording or a project is, and what separating it would cost
     Info(InfoArgs),
+    /// Open a page on this computer to see, hear and decide what belongs to which source
+    Studio(StudioArgs),
     /// Print the completions of a shell
     Completions(CompletionsArgs),
 }
@@ -414,6 +416,29 @@ pub(crate) struct InfoArgs {
 
     #[command(flatten)]
     pub(crate) factorize: ModelArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct StudioArgs {
+    /// Recordings or project folders to open; without, the page offers what there is and the demo clip
+    #[arg(value_name = "FILE|DIR")]
+    pub(crate) files: Vec<PathBuf>,
+
+    /// The port on this computer; 0 takes any free one
+    #[arg(long, value_name = "PORT", default_value_t = 0)]
+    pub(crate) port: u16,
+
+    /// Print the page's address only; do not open a browser
+    #[arg(long)]
+    pub(crate) no_open: bool,
+
+    /// Where projects, and recordings dropped on the page, are kept
+    #[arg(long, value_name = "DIR", default_value = ".")]
+    pub(crate) folder: PathBuf,
+
+    /// The longest recording that may be dropped on the page, in MiB
+    #[arg(long, value_name = "MIB", default_value_t = 2048)]
+    pub(crate) most_upload: u64,
 }
 
 #[derive(Debug, Args)]

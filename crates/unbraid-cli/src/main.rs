@@ -32,6 +32,7 @@ fn main() -> ExitCode {
         Command::Compare(args) => commands::compare::run(args),
         Command::Explain(args) => commands::explain::run(args),
         Command::Info(args) => commands::info::run(args),
+        Command::Studio(args) => commands::studio::run(args),
         Command::Completions(args) => {
             commands::completions::run(args);
             Ok(())

@@ -9,6 +9,7 @@ pub(crate) mod group;
 pub(crate) mod info;
 pub(crate) mod learn;
 pub(crate) mod separate;
+pub(crate) mod studio;
 
 use serde_json::Value;
 use unbraid::fit::Fit;

@@ -1,0 +1,186 @@
+//! Settings come in; the command line that does the same goes out.
+
+use unbraid::factorize::FactorizeConfig;
+use unbraid::group::Grouping;
+use unbraid::mask::Render;
+use unbraid::recipe::FirstFactors;
+use unbraid::sharing::StemsConfig;
+use unbraid::spectrogram::{Channels, Quantity};
+use unbraid::{StftConfig, Window};
+use unbraid_io::audio::OutputFormat;
+
+use crate::edits::assignments;
+
+/// One word, quoted for a shell where that is needed.
+fn word(text: &str) -> String {
+    let plain = |c: char| c.is_alphanumeric() || "-_./=,+:@%".contains(c);
+    if !text.is_empty() && text.chars().all(plain) {
+        text.to_owned()
+    } else {
+        format!("'{}'", text.replace('\'', r"'\''"))
+    }
+}
+
+fn line(words: &[String]) -> String {
+    words
+        .iter()
+        .map(|text| word(text))
+        .collect::<Vec<_>>()
+        .join(" ")
+}
+
+/// The options that differ from what the command line does by itself.
+fn model_options(config: &FactorizeConfig, sample_rate: u32) -> Vec<String> {
+    let (usual, mut words) = (FactorizeConfig::default(), Vec::new());
+    let mut put = |flag: &str, value: String| words.extend([flag.to_owned(), value]);
+    let (blind, plain) = (&config.blind, &usual.blind);
+    if blind.components != plain.components {
+        put("-k", blind.components.to_string());
+    }
+    if blind.fit.beta.to_bits() != plain.fit.beta.to_bits() {
+        put("--beta", blind.fit.beta.to_string());
+    }
+    if blind.fit.iterations != plain.fit.iterations {
+        put("--iterations", blind.fit.iterations.to_string());
+    }
+    if let Some(tolerance) = blind.fit.tolerance {
+        put("--tolerance", tolerance.to_string());
+    }
+    if blind.seed != plain.seed {
+        put("--seed", blind.seed.to_string());
+    }
+    if blind.restarts != plain.restarts {
+        put("--restarts", blind.restarts.to_string());
+    }
+    if blind.init == FirstFactors::Nndsvdar {
+        put("--init", "nndsvdar".to_owned());
+    }
+    if config.quantity == Quantity::Power {
+        put("--quantity", "power".to_owned());
+    }
+    if config.channels == Channels::Pan {
+        put("--channels", "pan".to_owned());
+    }
+    if blind.penalties.activations_l1 > 0.0 {
+        put("--sparsity", blind.penalties.activations_l1.to_string());
+    }
+    if blind.penalties.continuity > 0.0 {
+        put("--continuity", blind.penalties.continuity.to_string());
+    }
+    let stft_usual = StftConfig::for_sample_rate(sample_rate);
+    let stft = config.stft.unwrap_or(stft_usual);
+    if stft.fft_len != stft_usual.fft_len {
+        put("--fft-len", stft.fft_len.to_string());
+    }
+    if stft.hop_len != (stft.fft_len / 4).max(1) {
+        put("--hop-len", stft.hop_len.to_string());
+    }
+    if stft.window != Window::Hann {
+        put("--window", stft.window.to_string());
+    }
+    if blind.fit.exact {
+        words.push("--exact".to_owned());
+    }
+    if blind.fit.portable {
+        words.push("--portable".to_owned());
+    }
+    words
+}
+
+fn stem_options(stems: &StemsConfig, format: OutputFormat) -> Vec<String> {
+    let mut words = Vec::new();
+    let mut put = |flag: &str, value: String| words.extend([flag.to_owned(), value]);
+    match stems.render {
+        Render::Ratio { exponent } => {
+            if exponent.to_bits() != unbraid::sharing::DEFAULT_EXPONENT.to_bits() {
+                put("--exponent", exponent.to_string());
+            }
+        }
+        Render::Binary => put("--render", "binary".to_owned()),
+        Render::Model => put("--render", "model".to_owned()),
+    }
+    if format != OutputFormat::default() {
+        put("--format", format.name().to_owned());
+    }
+    if stems.residual {
+        words.push("--residual".to_owned());
+    }
+    words
+}
+
+fn source_options(grouping: &Grouping) -> Vec<String> {
+    let members = grouping.members();
+    let names: Vec<String> = grouping
+        .sources
+        .iter()
+        .zip(&members)
+        .filter(|(_, members)| !members.is_empty())
+        .map(|(source, _)| match source.kind {
+            Some(kind) if kind.name() != source.name => format!("{}={kind}", source.name),
+            _ => source.name.clone(),
+        })
+        .collect();
+    let mut words = vec!["--sources".to_owned(), names.join(",")];
+    for assignment in assignments(grouping) {
+        words.extend(["--assign".to_owned(), assignment]);
+    }
+    words
+}
+
+/// The stems of a project as it stands.
+pub(crate) fn group(
+    folder: &str,
+    grouping: &Grouping,
+    stems: &StemsConfig,
+    format: OutputFormat,
+) -> String {
+    let mut words: Vec<String> = ["unbraid", "group", folder].map(str::to_owned).to_vec();
+    words.extend(source_options(grouping));
+    words.extend(stem_options(stems, format));
+    line(&words)
+}
+
+/// The same from the recording, for a fit that nobody corrected.
+pub(crate) fn separate(
+    recording: &str,
+    config: &FactorizeConfig,
+    sample_rate: u32,
+    grouping: &Grouping,
+    stems: &StemsConfig,
+    format: OutputFormat,
+) -> String {
+    let mut words: Vec<String> = ["unbraid", "separate", recording]
+        .map(str::to_owned)
+        .to_vec();
+    words.extend(model_options(config, sample_rate));
+    words.extend(source_options(grouping));
+    words.extend(stem_options(stems, format));
+    line(&words)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_differs_is_said() {
+        assert!(model_options(&FactorizeConfig::default(), 44_100).is_empty());
+        let mut config = FactorizeConfig::default();
+        config.blind.components = 24;
+        config.blind.fit.tolerance = Some(1e-4);
+        config.channels = Channels::Pan;
+        assert_eq!(
+            line(&model_options(&config, 44_100)),
+            "-k 24 --tolerance 0.0001 --channels pan"
+        );
+        assert!(stem_options(&StemsConfig::default(), OutputFormat::Wav24).is_empty());
+    }
+
+    #[test]
+    fn a_shell_reads_back_every_word() {
+        assert_eq!(word("song.wav"), "song.wav");
+        assert_eq!(word("my song.wav"), "'my song.wav'");
+        assert_eq!(word("it's; rm -rf"), r"'it'\''s; rm -rf'");
+        assert_eq!(word("$HOME"), "'$HOME'");
+    }
+}

@@ -1,0 +1,162 @@
+// The program and real browsers come in; whether a person can work with the page goes out.
+//
+// One visit in Chromium: open, see, hear, decide, undo, cancel, export; the files are compared with those of
+// the command line. Sound is measured by an analyser; Chromium is started with
+// --autoplay-policy=no-user-gesture-required only where no click comes before (none here does).
+
+import assert from "node:assert/strict";
+import { execFileSync, spawn } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { after, before, test } from "node:test";
+import { chromium, type Browser, type Page } from "playwright-core";
+
+// Started in web/.
+const root = resolve(process.cwd(), "..");
+const program = process.env.UNBRAID ?? join(process.env.CARGO_TARGET_DIR ?? join(root, "target"), "debug/unbraid");
+const folder = mkdtempSync(join(tmpdir(), "unbraid-studio-"));
+const server = spawn(program, ["studio", "--no-open", "--folder", folder], { stdio: ["ignore", "pipe", "inherit"] });
+let url = "";
+let browser: Browser;
+let page: Page;
+const problems: string[] = [];
+
+before(async () => {
+  url = await new Promise<string>((found, failed) => {
+    server.stdout.on("data", (text) => {
+      const address = String(text).match(/http:\S+/);
+      if (address) found(address[0]);
+    });
+    server.on("exit", () => failed(new Error("the studio did not start")));
+  });
+  browser = await chromium.launch({
+    executablePath: "/usr/bin/chromium",
+    args: ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"],
+  });
+  page = await browser.newPage({ viewport: { width: 1280, height: 720 } });
+  page.setDefaultTimeout(30_000);
+  page.on("pageerror", (error) => problems.push(error.message));
+  page.on("console", (message) => { if (message.type() === "error") problems.push(message.text()); });
+});
+
+after(async () => {
+  await browser?.close();
+  server.kill();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+const time = async (): Promise<number> => {
+  const [minutes, secs] = ((await page.textContent(".time")) ?? "").split(" ")[0].split(":").map(Number);
+  return 60 * minutes + secs;
+};
+
+test("the demo clip is opened, seen, heard, decided and exported", async () => {
+  await page.goto(url);
+  assert.ok(!page.url().includes("token"), "the token stays in the address bar");
+  await page.click("#demo");
+  await page.waitForSelector("#component-15");
+  // Seen: the picture is no blank.
+  await page.waitForFunction(() => {
+    const canvas = document.querySelector<HTMLCanvasElement>(".picture canvas");
+    const context = canvas?.getContext("2d");
+    if (!canvas || !context || canvas.width === 0) return false;
+    const { data } = context.getImageData(0, 0, canvas.width, canvas.height);
+    const seen = new Set<number>();
+    for (let at = 0; at < data.length; at += 4004) seen.add((data[at] << 16) | (data[at + 1] << 8) | data[at + 2]);
+    return seen.size > 40;
+  });
+  // Heard: the playhead moves and there is a signal behind the last gain.
+  await page.click("#component-3");
+  await page.waitForFunction(() => {
+    const { analyser } = (window as unknown as { studio: { player: { analyser: AnalyserNode | null } } }).studio.player;
+    if (!analyser) return false;
+    const samples = new Float32Array(analyser.fftSize);
+    analyser.getFloatTimeDomainData(samples);
+    return samples.some((sample) => Math.abs(sample) > 1e-3);
+  });
+  const began = await time();
+  await page.waitForFunction((from) => Number((document.querySelector(".time")?.textContent ?? "").split(" ")[0].split(":")[1]) > from + 0.2, began);
+  await page.keyboard.press("Escape");
+
+  // Decided, by keyboard alone: another source, and back by undo.
+  const source = () => page.textContent("#component-3 .words b");
+  const first = await source();
+  const other = first?.startsWith("drums") ? "rest" : "drums";
+  await page.keyboard.press(other === "drums" ? "1" : "2");
+  assert.equal(await source(), `${other} · by hand`);
+  await page.keyboard.press("Control+z");
+  assert.equal(await source(), first);
+  await page.keyboard.press("Control+Shift+z");
+  assert.equal(await source(), `${other} · by hand`);
+  await page.click("#add-source");
+  await page.fill("#asked", "shaker");
+  await page.keyboard.press("Enter");
+  await page.click("#component-8 .words");
+  await page.keyboard.press("3");
+  await page.waitForFunction(() => document.querySelector("#saved")?.textContent === "All changes saved");
+
+  // Exported: what the page wrote is what the command line writes for the same choices.
+  await page.click("#export");
+  await page.click("#write");
+  await page.waitForSelector("dialog pre");
+  const commands = await page.locator("dialog pre").allTextContents();
+  assert.equal(commands.length, 2);
+  const project = join(folder, "unbraid-demo.unbraid");
+  const stems = ["drums.wav", "rest.wav", "shaker.wav"].map((name) => ({ name, bytes: readFileSync(join(project, "stems", name)) }));
+  for (const [at, command] of commands.entries()) {
+    const words = command.split(" ").slice(1);
+    const out = join(folder, `cli-${at}`);
+    execFileSync(program, [...words, "--quiet", "-o", out]);
+    const inside = at === 0 ? out : join(out, "unbraid-demo");
+    for (const { name, bytes } of stems) assert.ok(bytes.equals(readFileSync(join(inside, name))), `${command}: ${name} differs`);
+  }
+  addUp(stems.map((stem) => stem.bytes));
+  await page.keyboard.press("Escape");
+
+  // A long fit is cancelled, and nothing has changed.
+  await page.click("#settings");
+  await page.fill("dialog input >> nth=1", "5000");
+  await page.click("#find");
+  await page.click("#cancel");
+  await page.waitForFunction(() => document.querySelector(".foot")?.textContent?.includes("Cancelled"));
+  assert.equal(await source(), `${other} · by hand`);
+
+  // The page opens again as it was.
+  await page.reload();
+  await page.waitForSelector("#component-15");
+  assert.equal(await source(), `${other} · by hand`);
+  assert.deepEqual(problems, []);
+});
+
+/** The stems, 24-bit WAV, add up to the recording: to one step of 24 bits (−138 dB), as each transform rounds. */
+function addUp(stems: Buffer[]): void {
+  const mixture = join(folder, "unbraid-demo.flac");
+  // One source named after nothing takes everything: the recording itself, in the stems' format.
+  const out = join(folder, "whole");
+  execFileSync(program, ["separate", mixture, "-k", "1", "--iterations", "1", "--sources", "all,rest", "--assign", "all=0", "--quiet", "-o", out]);
+  const whole = readFileSync(join(out, "unbraid-demo", "all.wav"));
+  const at = (bytes: Buffer, n: number) => bytes.readIntLE(n, 3);
+  const data = whole.indexOf("data") + 8;
+  for (let n = data; n + 3 <= whole.length; n += 3 * 97) {
+    const sum = stems.reduce((all, stem) => all + at(stem, n), 0);
+    assert.ok(Math.abs(sum - at(whole, n)) <= 1, `${sum} for ${at(whole, n)} at byte ${n}`);
+  }
+}
+
+test("Firefox opens the page and shows the components", { timeout: 40_000 }, async () => {
+  const { default: puppeteer } = await import("puppeteer-core");
+  const firefox = await puppeteer.launch({ browser: "firefox", executablePath: "/usr/bin/firefox-esr", headless: true });
+  try {
+    const tab = await firefox.newPage();
+    await tab.setViewport({ width: 1280, height: 720 });
+    await tab.goto(url);
+    const recent = await tab.waitForSelector(".recent button");
+    await recent?.click();
+    await tab.waitForSelector("#component-15", { timeout: 20_000 });
+    const rows = await tab.$$eval(".row", (found) => found.length);
+    assert.equal(rows, 16);
+  } finally {
+    await firefox.close();
+  }
+});

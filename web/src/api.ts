@@ -1,0 +1,155 @@
+// Questions go to the server; answers come back.
+
+import type { Edits } from "./edits";
+import type { Picture } from "./geometry";
+
+export interface Evidence { words: string; logOdds: number }
+
+export interface Component {
+  source: number;
+  automatic: number;
+  decidedBy: "features" | "person" | "silence";
+  posteriors: number[];
+  evidence: Evidence[];
+  features: { name: string; words: string }[];
+  why: string;
+}
+
+export interface Fit {
+  revision: number;
+  frames: number;
+  hopSecs: number;
+  iterations: number;
+  components: Component[];
+  notes: string[];
+  loudness: number[][];
+}
+
+export interface Job {
+  id: number;
+  what: string;
+  state: "running" | "done" | "cancelled" | "failed";
+  stage: string;
+  done: number;
+  total: number;
+  error: string | null;
+  result: { revision?: number; folder?: string; files?: string[]; commands?: string[]; gain?: number } | null;
+}
+
+/** The library's settings of a fit. */
+export interface Settings {
+  quantity: string;
+  channels: string;
+  stft: { window: string; window_len: number; fft_len: number; hop_len: number } | null;
+  blind: {
+    components: number;
+    init: string;
+    seed: number;
+    restarts: number;
+    penalties: { activations_l1: number; continuity: number } & Record<string, number>;
+    fit: { beta: number; iterations: number; tolerance: number | null; portable: boolean; exact: boolean };
+  };
+}
+
+export interface Project {
+  id: number;
+  name: string;
+  folder: string;
+  path: string;
+  sampleRate: number;
+  channels: number;
+  samples: number;
+  picture: Picture;
+  waveform: number[];
+  settings: Settings;
+  edits: Edits;
+  fit: Fit | null;
+  history: { revision: number; what: string }[];
+  job: Job | null;
+}
+
+export interface Studio {
+  version: string;
+  folder: string;
+  mostUploadBytes: number;
+  open: { id: number; name: string; folder: string }[];
+  recent: string[];
+}
+
+/** What the server said no with, or that it is not there. */
+export class Refusal extends Error {
+  constructor(message: string, readonly status: number, readonly hint: string | null) {
+    super(message);
+  }
+}
+
+let token = "";
+
+/** Take the token out of the address, and keep it for a reload of this tab. */
+export function readAddress(): { project: number | null } {
+  const given = new URLSearchParams(location.hash.slice(1));
+  token = given.get("token") ?? sessionStorage.getItem("token") ?? "";
+  sessionStorage.setItem("token", token);
+  const project = given.get("project");
+  history.replaceState(null, "", project ? `/#project=${project}` : "/");
+  return { project: project ? Number(project) : null };
+}
+
+export async function ask(path: string, options: RequestInit = {}): Promise<Response> {
+  let response: Response;
+  try {
+    response = await fetch(path, {
+      ...options,
+      headers: { authorization: `Bearer ${token}`, ...(options.headers ?? {}) },
+    });
+  } catch (error) {
+    if (options.signal?.aborted) throw error;
+    throw new Refusal("The studio is not running any more.", 0, "Start it again with unbraid studio; everything you did is saved.");
+  }
+  if (!response.ok) {
+    const said = await response.json().catch(() => ({ error: response.statusText, hint: null }));
+    throw new Refusal(said.error ?? response.statusText, response.status, said.hint ?? null);
+  }
+  return response;
+}
+
+const json = async <T>(path: string, method = "GET", body?: unknown): Promise<T> => {
+  const sent = body === undefined ? {} : { body: JSON.stringify(body), headers: { "content-type": "application/json" } };
+  return (await ask(path, { method, ...sent })).json();
+};
+const bytes = async (path: string, signal?: AbortSignal): Promise<ArrayBuffer> =>
+  (await ask(path, signal ? { signal } : {})).arrayBuffer();
+
+export const getStudio = (): Promise<Studio> => json("/api/studio");
+export const openRecent = (name: string): Promise<{ id: number }> => json("/api/open", "POST", { recent: name });
+export const openDemo = (): Promise<{ id: number }> => json("/api/open", "POST", "demo");
+export const upload = async (file: File): Promise<{ id: number }> =>
+  (await ask(`/api/upload?name=${encodeURIComponent(file.name)}`, { method: "POST", body: file })).json();
+export const getProject = (id: number): Promise<Project> => json(`/api/projects/${id}`);
+export const closeProject = (id: number): Promise<Response> => ask(`/api/projects/${id}`, { method: "DELETE" });
+export const putEdits = (id: number, edits: Edits): Promise<Fit> => json(`/api/projects/${id}/edits`, "PUT", edits);
+export const restore = (id: number, revision: number): Promise<Fit> => json(`/api/projects/${id}/restore`, "POST", { revision });
+export const startFit = (id: number, settings: Settings): Promise<Job> => json(`/api/projects/${id}/fit`, "POST", settings);
+export const startExport = (id: number, order: unknown): Promise<Job> => json(`/api/projects/${id}/export`, "POST", order);
+export const getJob = (id: number): Promise<Job | null> => json(`/api/projects/${id}/job`);
+export const cancelJob = (id: number): Promise<Response> => ask(`/api/projects/${id}/job`, { method: "DELETE" });
+export const getFile = async (id: number, path: string): Promise<Blob> =>
+  (await ask(`/api/projects/${id}/files/${path.split("/").map(encodeURIComponent).join("/")}`)).blob();
+
+export const getTile = async (id: number, width: number, index: number, sets: string | null): Promise<Uint8Array> =>
+  new Uint8Array(await bytes(`/api/projects/${id}/tiles/${width}/${index}${sets === null ? "" : `?sets=${sets}`}`));
+
+export const getSound = async (id: number, segment: number, signal: AbortSignal): Promise<Float32Array> =>
+  new Float32Array(await bytes(`/api/projects/${id}/sound/${segment}`, signal));
+
+/** Templates on the picture's rows and activations on the fit's frames, one array per component. */
+export async function getFactors(project: Project, fit: Fit): Promise<{ templates: Float32Array[]; activations: Float32Array[] }> {
+  const values = new Float32Array(await bytes(`/api/projects/${project.id}/factors`));
+  const count = fit.components.length;
+  const rows = project.picture.rows;
+  const behind = count * rows;
+  return {
+    templates: Array.from({ length: count }, (_, k) => values.subarray(k * rows, (k + 1) * rows)),
+    activations: Array.from({ length: count }, (_, k) => values.subarray(behind + k * fit.frames, behind + (k + 1) * fit.frames)),
+  };
+}

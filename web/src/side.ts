@@ -1,0 +1,125 @@
+// The sources, and why the chosen component is where it is.
+
+import { css } from "./colors";
+import { h, nodes } from "./dom";
+import * as edit from "./edits";
+import { ask } from "./dialogs";
+import type { Workbench } from "./workbench";
+
+export class Side {
+  readonly element: HTMLElement;
+  private readonly sources = h("section", { "aria-label": "Sources" });
+  private readonly inspector = h("section", { "aria-label": "The chosen component" });
+
+  constructor(private readonly bench: Workbench) {
+    this.element = h("aside", { class: "side" }, this.sources, this.inspector);
+  }
+
+  refresh(): void {
+    // What has the keyboard keeps it over a redraw.
+    const focused = document.activeElement instanceof HTMLElement ? document.activeElement.id : "";
+    const sliding = document.activeElement instanceof HTMLInputElement && this.element.contains(document.activeElement);
+    if (!sliding) this.drawSources();
+    this.drawInspector();
+    if (focused && !sliding) document.getElementById(focused)?.focus({ preventScroll: true });
+  }
+
+  private drawSources(): void {
+    const { bench } = this;
+    const { edits, listening } = bench;
+    const sourceOf = bench.sourceOf();
+    const gains = edit.padded(edits.source_gains, edits.sources.length, 1);
+    const cards = edits.sources.map((source, at) => {
+      const count = sourceOf.filter((of) => of === at).length;
+      const focus = listening.focus?.kind === "source" && listening.focus.at === at;
+      const small = (id: string, label: string, title: string, on: boolean | null, onclick: () => void) =>
+        h("button", { class: "tiny", id: `source-${at}-${id}`, title, "aria-label": `${title} ${source.name}`, "aria-pressed": on === null ? undefined : String(on), onclick }, label);
+      const card = h("div", { class: `card${focus ? " focus" : ""}`, style: `--c:${css(bench.color(at))}`, role: "group", "aria-label": source.name,
+        ondragover: (event: DragEvent) => { event.preventDefault(); card.classList.add("over"); },
+        ondragleave: () => card.classList.remove("over"),
+        ondrop: (event: DragEvent) => {
+          event.preventDefault();
+          const [kind, number] = (event.dataTransfer?.getData("text/plain") ?? "").split(" ");
+          if (kind === "component") bench.assign(at, [Number(number)]);
+        } },
+        h("div", { class: "line" },
+          at < 9 && h("kbd", { title: `Key ${at + 1} gives it the chosen component` }, String(at + 1)),
+          h("button", { class: "quiet title", id: `source-${at}-play`, title: "Hear it alone", "aria-label": `Hear ${source.name} alone`,
+            onclick: () => bench.audition("source", at) }, `▶ ${source.name}`),
+          h("span", { class: "count" }, count === 1 ? "1 component" : `${count} components`)),
+        h("div", { class: "line" },
+          small("solo", "S", "Solo", listening.soloSources.has(at), () => bench.toggle("soloSources", at)),
+          small("mute", "M", "Mute", listening.mutedSources.has(at), () => bench.toggle("mutedSources", at)),
+          h("input", { type: "range", min: "0", max: "2", step: "0.01", value: String(gains[at]), id: `source-${at}-gain`,
+            "aria-label": `Gain of ${source.name}`, title: "How loud it is played (exported stems stay as they are); double-click for 1",
+            oninput: (event: Event) => bench.change(edit.setSourceGain(bench.edits, at, Number((event.target as HTMLInputElement).value)), `gain of ${source.name}`, true),
+            ondblclick: () => bench.change(edit.setSourceGain(bench.edits, at, 1), `gain of ${source.name}`) }),
+          small("rename", "✎", "Rename", null, () => void this.rename(at)),
+          small("merge", "⇢", "Merge into another source:", null, () => void this.merge(at))));
+      return card;
+    });
+    const add = h("button", { id: "add-source", onclick: () => void this.add(), disabled: !bench.fit }, "+ Add a source");
+    this.sources.replaceChildren(h("h2", {}, "Sources"), ...cards, add);
+  }
+
+  private async add(): Promise<void> {
+    const { bench } = this;
+    const name = await ask("Add a source", "Name", "", (value) => edit.nameProblem(bench.edits, value),
+      edit.KINDS.filter((kind) => !bench.edits.sources.some((source) => source.name === kind)), "Known kinds get suggestions; other names have what you give them.");
+    if (name !== null) bench.change(edit.addSource(bench.edits, name), `source ${name} added`);
+  }
+
+  private async rename(at: number): Promise<void> {
+    const { bench } = this;
+    const before = bench.edits.sources[at].name;
+    const name = await ask(`Rename ${before}`, "Name", before, (value) => edit.nameProblem(bench.edits, value, at), []);
+    if (name !== null && name !== before) bench.change(edit.renameSource(bench.edits, at, name), `${before} renamed ${name}`);
+  }
+
+  private async merge(at: number): Promise<void> {
+    const { bench } = this;
+    const { sources } = bench.edits;
+    if (sources.length <= 2) {
+      bench.announce("A recording has at least two sources.");
+      return;
+    }
+    const others = sources.filter((_, other) => other !== at).map((source) => source.name);
+    const name = await ask(`Merge ${sources[at].name} into …`, "Source", others[0], (value) => (others.includes(value) ? null : "Choose one of the sources."), others);
+    if (name === null) return;
+    const into = sources.findIndex((source) => source.name === name);
+    bench.change(edit.mergeSources(bench.edits, at, into, bench.sourceOf()), `${sources[at].name} merged into ${name}`);
+  }
+
+  private drawInspector(): void {
+    const { bench } = this;
+    const { chosen, fit } = bench;
+    if (!fit || chosen === null) {
+      this.inspector.replaceChildren(h("h2", {}, "Component"),
+        h("div", { class: "soft" }, fit ? "Click a component to hear it alone. Give it to a source with the keys 1 to 9, or drag it onto one." : "Components appear here when they are found."));
+      return;
+    }
+    const component = fit.components[chosen];
+    const { sources, assignment } = bench.edits;
+    const byHand = assignment[chosen];
+    const automatic = component.automatic;
+    const confidence = component.posteriors[automatic] ?? 0;
+    const sure = confidence > 0.9 ? "sure" : confidence > 0.7 ? "fairly sure" : "unsure";
+    const bars = sources.flatMap((source, at) => {
+      const share = component.posteriors[at] ?? 0;
+      return [h("span", {}, source.name), h("span", { class: "track" }, h("i", { style: `width:${(100 * share).toFixed(1)}%;background:${css(bench.color(at))}` })),
+        h("span", { class: "soft" }, `${Math.round(100 * share)} %`)];
+    });
+    this.inspector.replaceChildren(...nodes(
+      h("div", { style: "display:flex;gap:8px;align-items:center" }, bench.chip(chosen, bench.sourceOf()[chosen]), h("h2", {}, `Component ${chosen}`)),
+      h("div", {}, "Suggested: ", h("b", {}, sources[automatic]?.name ?? "?"), ` (${sure})`, byHand !== null && byHand !== undefined ? ` · you chose ${sources[byHand]?.name}` : ""),
+      h("div", { class: "bars" }, ...bars),
+      component.evidence.length > 0 && h("h3", {}, `Why ${sources[automatic]?.name}`),
+      h("ul", { class: "reasons" }, ...component.evidence.slice(0, 5).map((part) =>
+        h("li", { title: `${part.logOdds.toFixed(2)} log-odds` }, h("span", { class: "sign" }, part.logOdds >= 0 ? "+" : "−"), part.words))),
+      h("div", { class: "buttons" },
+        ...sources.map((source, at) => h("button", { id: `give-${at}`, "aria-pressed": String(bench.sourceOf()[chosen] === at), onclick: () => bench.assign(at) }, source.name)),
+        byHand !== null && byHand !== undefined && h("button", { id: "give-back", class: "quiet", onclick: () => bench.assign(null) }, "Use the suggestion") as Node),
+      h("details", {}, h("summary", { class: "soft" }, "Everything measured"),
+        h("ul", { class: "reasons" }, ...component.features.map((feature) => h("li", {}, feature.words))))));
+  }
+}

@@ -1,0 +1,491 @@
+// One project on the screen: its state, what every view and key does with it, and the server's answers.
+
+import * as api from "./api";
+import { css, inkOn, shown, sourceColor, type Rgb } from "./colors";
+import { byId, h } from "./dom";
+import * as edit from "./edits";
+import { clock, follow, panTime, whole, zoomFrequency, zoomTime, type View } from "./geometry";
+import { Guide } from "./guide";
+import * as mix from "./mix";
+import { Player } from "./player";
+import { exportDialog, keysDialog, settingsDialog } from "./dialogs";
+import { Side } from "./side";
+import { Stage } from "./stage";
+import { Tiles, type Look } from "./tiles";
+
+export type Mode = "levels" | "sources" | "chosen";
+
+export class Workbench {
+  readonly project: api.Project;
+  readonly player: Player;
+  readonly tiles: Tiles;
+  fit: api.Fit | null;
+  factors: { templates: Float32Array[]; activations: Float32Array[] } | null = null;
+  history: edit.History | null = null;
+  listening = mix.everything();
+  view: View;
+  mode: Mode = "levels";
+  rangeDb = 75;
+  chosen: number | null = null;
+  job: api.Job | null;
+  saved: "saved" | "saving" | "failed" = "saved";
+  guide: Guide | null = null;
+  private readonly stage: Stage;
+  private readonly side: Side;
+  private readonly parts: Record<string, HTMLElement> = {};
+  private frame = 0;
+  private closed = false;
+  private saving: Promise<void> = Promise.resolve();
+  private readonly keys = (event: KeyboardEvent) => this.key(event);
+  private readonly resized = () => this.draw();
+
+  constructor(private readonly root: HTMLElement, project: api.Project, readonly leave: { open: () => void; switchTo: (id: number) => void }) {
+    this.project = project;
+    this.fit = project.fit;
+    this.job = project.job;
+    this.player = new Player(project, () => this.draw(), (error) => this.fail(error));
+    this.view = whole(this.player.duration);
+    this.tiles = new Tiles(project, () => this.draw());
+    this.stage = new Stage(this);
+    this.side = new Side(this);
+  }
+
+  get edits(): edit.Edits {
+    return this.history ? edit.present(this.history).edits : this.project.edits;
+  }
+
+  get dark(): boolean {
+    return document.documentElement.dataset.theme === "dark";
+  }
+
+  /** The source of every component: a person's choice, or else the suggestion. */
+  sourceOf(): number[] {
+    return (this.fit?.components ?? []).map((component, at) => this.edits.assignment[at] ?? component.automatic);
+  }
+
+  color(source: number): Rgb {
+    return shown(sourceColor(source), this.dark);
+  }
+
+  look(): Look {
+    const base = { dark: this.dark, rangeDb: this.rangeDb, revision: this.fit?.revision ?? 0, behind: false, sets: null };
+    if (!this.fit || this.mode === "levels") return base;
+    const sourceOf = this.sourceOf();
+    const members = (source: number) => sourceOf.flatMap((of, at) => (of === source ? [at] : []));
+    const focus = this.listening.focus;
+    if (this.mode === "chosen") {
+      if (focus?.kind === "source") return { ...base, behind: true, sets: [{ members: members(focus.at), color: this.color(focus.at) }] };
+      if (this.chosen !== null) return { ...base, behind: true, sets: [{ members: [this.chosen], color: this.color(sourceOf[this.chosen]) }] };
+      return base;
+    }
+    return { ...base, sets: this.edits.sources.map((_, at) => ({ members: members(at), color: this.color(at) })).filter((set) => set.members.length > 0) };
+  }
+
+  async start(guided: boolean): Promise<void> {
+    this.build();
+    addEventListener("keydown", this.keys);
+    addEventListener("resize", this.resized);
+    if (this.fit) await this.adopt(this.fit, "opened");
+    this.refresh();
+    if (this.job?.state === "running") void this.watch();
+    if (guided) this.startGuide();
+  }
+
+  close(): void {
+    this.closed = true;
+    removeEventListener("keydown", this.keys);
+    removeEventListener("resize", this.resized);
+    this.guide?.close();
+    this.player.close();
+  }
+
+  // ---- what people do ------------------------------------------------------------------------
+
+  /** Hear one component or source alone, at once; the same again is everything. */
+  audition(kind: "component" | "source", at: number): void {
+    const focus = this.listening.focus;
+    const same = focus?.kind === kind && focus.at === at;
+    this.listening = { ...this.listening, original: false, focus: same && this.player.playing ? null : { kind, at } };
+    if (kind === "component") this.chosen = at;
+    this.heard();
+    if (!this.player.playing) void this.player.play();
+    this.guide?.did(kind);
+  }
+
+  hearAll(): void {
+    this.listening = { ...mix.everything(), levelMatched: this.listening.levelMatched };
+    this.heard();
+    if (!this.player.playing) void this.player.play();
+    this.guide?.did("mixture");
+  }
+
+  toggle(set: "soloSources" | "soloComponents" | "mutedSources" | "mutedComponents", at: number): void {
+    const changed = new Set(this.listening[set]);
+    if (!changed.delete(at)) changed.add(at);
+    this.listening = { ...this.listening, focus: null, original: false, [set]: changed };
+    this.heard();
+  }
+
+  setListening(change: Partial<mix.Listening>): void {
+    this.listening = { ...this.listening, ...change };
+    this.heard();
+  }
+
+  choose(component: number | null): void {
+    this.chosen = component;
+    this.refresh();
+  }
+
+  assign(source: number | null, components = this.chosen === null ? [] : [this.chosen]): void {
+    if (components.length === 0 || !this.fit) return;
+    if (source !== null && source >= this.edits.sources.length) return;
+    const what = source === null
+      ? `component ${components.join(", ")} back to the suggestion`
+      : `component ${components.join(", ")} to ${this.edits.sources[source].name}`;
+    this.change(edit.assign(this.edits, components, source), what);
+    this.guide?.did("assign");
+  }
+
+  /** Take a decision: it is heard at once, and saved. */
+  change(edits: edit.Edits, what: string, merge = false): void {
+    if (!this.history || !this.fit) return;
+    this.history = edit.push(this.history, { revision: this.fit.revision, edits, what }, merge);
+    this.announce(what);
+    this.settle();
+  }
+
+  undo(): void {
+    if (!this.history || !edit.canUndo(this.history)) return;
+    const what = edit.present(this.history).what;
+    void this.goTo(edit.undo(this.history), `Undid: ${what}`);
+  }
+
+  redo(): void {
+    if (!this.history || !edit.canRedo(this.history)) return;
+    const next = edit.redo(this.history);
+    void this.goTo(next, `Did again: ${edit.present(next).what}`);
+  }
+
+  setView(view: View): void {
+    this.view = view;
+    this.draw();
+  }
+
+  zoom(factor: number, around = this.player.at): void {
+    const inside = around >= this.view.from && around <= this.view.to ? around : (this.view.from + this.view.to) / 2;
+    this.setView(zoomTime(this.view, this.player.duration, inside, factor));
+  }
+
+  setMode(mode: Mode): void {
+    this.mode = mode;
+    this.refresh();
+  }
+
+  theme(): void {
+    const theme = this.dark ? "light" : "dark";
+    document.documentElement.dataset.theme = theme;
+    localStorage.setItem("theme", theme);
+    this.refresh();
+  }
+
+  startGuide(): void {
+    this.guide?.close();
+    this.guide = new Guide(this, () => { this.guide = null; });
+  }
+
+  async run(start: () => Promise<api.Job>): Promise<api.Job | null> {
+    try {
+      this.job = await start();
+      return await this.watch();
+    } catch (error) {
+      this.fail(error);
+      return null;
+    }
+  }
+
+  cancel(): void {
+    api.cancelJob(this.project.id).catch((error) => this.fail(error));
+  }
+
+  // ---- what follows from it ------------------------------------------------------------------
+
+  private async goTo(history: edit.History, said: string): Promise<void> {
+    const before = this.fit?.revision;
+    this.history = history;
+    const step = edit.present(history);
+    try {
+      if (step.revision !== before) {
+        await this.saving;
+        await this.load(await api.restore(this.project.id, step.revision));
+      }
+    } catch (error) {
+      this.fail(error);
+    }
+    this.announce(said);
+    this.settle();
+  }
+
+  /** A new fit, with the decisions the server has for it. */
+  private async adopt(fit: api.Fit, what: string): Promise<void> {
+    const { edits } = await api.getProject(this.project.id);
+    const step = { revision: fit.revision, edits, what };
+    this.history = this.history ? edit.push(this.history, step) : edit.begin(step);
+    await this.load(fit);
+  }
+
+  private async load(fit: api.Fit): Promise<void> {
+    this.fit = fit;
+    this.factors = await api.getFactors(this.project, fit);
+    if (this.mode === "levels") this.mode = "sources";
+    this.chosen = this.chosen !== null && this.chosen < fit.components.length ? this.chosen : null;
+    this.listening = { ...mix.everything(), levelMatched: this.listening.levelMatched };
+    this.player.setTracks(fit.components.length);
+    this.heard();
+  }
+
+  /** Edits have changed: hear, draw, save. */
+  private settle(): void {
+    this.heard();
+    this.saved = "saving";
+    const edits = this.edits;
+    this.saving = this.saving.then(async () => {
+      // Only the latest is saved; those between were overtaken.
+      if (edits !== this.edits) return;
+      try {
+        const fit = await api.putEdits(this.project.id, edits);
+        if (edits !== this.edits) return;
+        this.fit = fit;
+        this.saved = "saved";
+      } catch (error) {
+        this.saved = "failed";
+        this.fail(error);
+      }
+      this.heard();
+    });
+    this.refresh();
+  }
+
+  gains(): number[] {
+    const gains = mix.gains(this.listening, this.edits, this.sourceOf());
+    if (!this.fit || !this.listening.levelMatched || this.listening.original) return gains;
+    const factor = mix.levelMatch(this.fit.loudness, gains);
+    return gains.map((gain) => gain * factor);
+  }
+
+  private heard(): void {
+    if (this.fit) this.player.setGains(this.gains());
+    this.refresh();
+  }
+
+  private async watch(): Promise<api.Job | null> {
+    this.refresh();
+    while (!this.closed) {
+      const job = await api.getJob(this.project.id);
+      this.job = job;
+      if (!job || job.state !== "running") break;
+      this.drawFoot();
+      this.stage.drawWaiting();
+      await new Promise((resolve) => setTimeout(resolve, 150));
+    }
+    const job = this.job;
+    if (job?.state === "failed") this.fail(new Error(job.error ?? "It failed."));
+    if (job?.state === "cancelled") this.announce("Cancelled; everything is as it was.");
+    if (job?.state === "done" && job.what !== "export" && !this.closed) {
+      const fresh = await api.getProject(this.project.id);
+      this.project.settings = fresh.settings;
+      this.project.history = fresh.history;
+      if (fresh.fit) {
+        await this.adopt(fresh.fit, job.what);
+        this.announce(`${fresh.fit.components.length} components found.`);
+        this.guide?.did("fit");
+      }
+    }
+    this.refresh();
+    return job;
+  }
+
+  fail(error: unknown): void {
+    const text = error instanceof api.Refusal && error.hint ? `${error.message} ${error.hint}` : error instanceof Error ? error.message : String(error);
+    const banner = this.parts.banner;
+    banner.replaceChildren(h("span", {}, text),
+      this.saved === "failed" ? h("button", { onclick: () => { banner.hidden = true; this.settle(); } }, "Save again") : "",
+      h("button", { onclick: () => { banner.hidden = true; this.draw(); } }, "Close"));
+    banner.hidden = false;
+    this.refresh();
+  }
+
+  announce(text: string): void {
+    byId("announce").textContent = text;
+    this.parts.said.textContent = text;
+  }
+
+  // ---- the page ------------------------------------------------------------------------------
+
+  private build(): void {
+    const button = (id: string, label: string, title: string, onclick: () => void, pressed?: boolean) => {
+      const element = h("button", { id, title, onclick, "aria-label": title });
+      element.textContent = label;
+      if (pressed !== undefined) element.setAttribute("aria-pressed", String(pressed));
+      this.parts[id] = element;
+      return element;
+    };
+    const mode = h("select", { id: "mode", title: "What the picture shows", "aria-label": "What the picture shows",
+      onchange: () => this.setMode(mode.value as Mode) },
+      h("option", { value: "levels" }, "Levels"), h("option", { value: "sources" }, "Sources in colour"), h("option", { value: "chosen" }, "What is chosen"));
+    this.parts.mode = mode;
+    const bar = h("header", { class: "bar", role: "toolbar", "aria-label": "Studio" },
+      button("home", "☰", "Other recordings", () => this.leave.open()),
+      h("span", { class: "name", title: this.project.path }, this.project.name),
+      h("span", { class: "gap" }),
+      button("play", "▶ Play", "Play or pause (space)", () => this.playOrPause()),
+      button("all", "Mixture", "Hear everything (0)", () => this.hearAll()),
+      button("ab", "A/B", "Compare with the untouched recording (B)", () => this.setListening({ original: !this.listening.original }), false),
+      button("loop", "Loop", "Loop a span: drag on the ruler (O)", () => this.toggleLoop(), false),
+      button("level", "Level-matched", "Play every choice as loud as the recording (V)", () => this.setListening({ levelMatched: !this.listening.levelMatched }), true),
+      this.parts.time = h("span", { class: "time", "aria-label": "Position" }),
+      mode,
+      button("out", "−", "Zoom out (−)", () => this.zoom(0.5)),
+      button("in", "+", "Zoom in (+)", () => this.zoom(2)),
+      h("span", { class: "grow" }),
+      button("undo", "↶", "Undo (Ctrl Z)", () => this.undo()),
+      button("redo", "↷", "Redo (Ctrl Shift Z)", () => this.redo()),
+      button("settings", "Components …", "How components are found", () => settingsDialog(this)),
+      button("export", "Export …", "Write stems as files (E)", () => exportDialog(this)),
+      button("theme", "◐", "Light or dark", () => this.theme()),
+      button("help", "?", "Keys and the tour (?)", () => keysDialog(this)));
+    this.parts.export.classList.add("main");
+    this.parts.banner = h("div", { class: "banner", role: "alert", hidden: true });
+    this.parts.foot = h("footer", { class: "foot" });
+    this.parts.said = h("span", {});
+    this.root.replaceChildren(h("div", { class: "studio" }, bar, this.parts.banner, this.stage.element, this.side.element, this.parts.foot));
+  }
+
+  private playOrPause(): void {
+    if (this.player.playing) this.player.pause();
+    else {
+      void this.player.play();
+      this.guide?.did("mixture");
+    }
+    this.refresh();
+  }
+
+  toggleLoop(): void {
+    const { from, to } = this.view;
+    this.player.setLoop(this.player.loop ? null : [Math.max(from, 0), Math.min(to, this.player.duration)]);
+    this.refresh();
+  }
+
+  /** Something other than the playhead or the view has changed. */
+  refresh(): void {
+    if (this.closed || !this.parts.foot) return;
+    const press = (id: string, on: boolean) => this.parts[id].setAttribute("aria-pressed", String(on));
+    press("ab", this.listening.original);
+    press("level", this.listening.levelMatched);
+    press("loop", this.player.loop !== null);
+    (this.parts.mode as HTMLSelectElement).value = this.mode;
+    const able = (id: string, on: boolean) => { (this.parts[id] as HTMLButtonElement).disabled = !on; };
+    able("undo", this.history !== null && edit.canUndo(this.history));
+    able("redo", this.history !== null && edit.canRedo(this.history));
+    const free = this.job?.state !== "running";
+    able("export", this.fit !== null && free);
+    able("settings", free);
+    able("ab", this.fit !== null);
+    this.stage.refresh();
+    this.side.refresh();
+    this.drawFoot();
+    this.draw();
+  }
+
+  /** Draw at the next frame. */
+  draw(): void {
+    if (this.frame || this.closed) return;
+    this.frame = requestAnimationFrame(() => {
+      this.frame = 0;
+      if (this.closed) return;
+      if (this.player.playing) this.view = follow(this.view, this.player.duration, this.player.at);
+      const play = this.parts.play;
+      const label = this.player.playing ? "❚❚ Pause" : "▶ Play";
+      if (play.textContent !== label) play.textContent = label;
+      this.parts.time.textContent = `${clock(this.player.at)} / ${clock(this.player.duration)}`;
+      this.stage.draw();
+      if (this.player.playing) this.draw();
+    });
+  }
+
+  private drawFoot(): void {
+    const { job } = this;
+    const running = job?.state === "running";
+    const state = { saved: "All changes saved", saving: "Saving …", failed: "Not saved" }[this.saved];
+    const stage = { analyze: "Looking at the recording", fit: "Finding components", render: "Writing", begin: "Beginning" }[job?.stage ?? "begin"] ?? job?.stage;
+    this.parts.foot.replaceChildren(
+      ...(running && job ? [h("span", {}, `${stage} …`), h("progress", { max: job.total || 1, value: job.done, "aria-label": "Progress" }),
+        h("button", { id: "cancel", class: "tiny", onclick: () => this.cancel() }, "Cancel")] : [this.parts.said]),
+      h("span", { class: "grow" }),
+      ...(this.fit?.notes ?? []).slice(0, 1).map((note) => h("span", {}, note)),
+      h("span", { id: "saved", title: this.project.folder }, state));
+  }
+
+  private key(event: KeyboardEvent): void {
+    const target = event.target as HTMLElement;
+    if (document.querySelector("dialog[open]") || (target instanceof HTMLInputElement && target.type !== "range") || target instanceof HTMLSelectElement) return;
+    const command = event.ctrlKey || event.metaKey;
+    const { key } = event;
+    const count = this.fit?.components.length ?? 0;
+    const pan = (share: number) => this.setView(panTime(this.view, this.player.duration, share * (this.view.to - this.view.from)));
+    const pick = (step: number) => {
+      if (count === 0) return;
+      this.choose(this.chosen === null ? 0 : Math.min(Math.max(this.chosen + step, 0), count - 1));
+      this.stage.reveal();
+    };
+    const does: Record<string, () => void> = {
+      " ": () => this.playOrPause(),
+      "0": () => this.hearAll(),
+      ArrowDown: () => pick(1),
+      ArrowUp: () => pick(-1),
+      ArrowLeft: () => (event.shiftKey ? pan(-0.2) : this.player.seek(this.player.at - 1)),
+      ArrowRight: () => (event.shiftKey ? pan(0.2) : this.player.seek(this.player.at + 1)),
+      Home: () => this.player.seek(0),
+      Enter: () => { if (this.chosen !== null) this.audition("component", this.chosen); },
+      Backspace: () => this.assign(null),
+      Delete: () => this.assign(null),
+      "+": () => this.zoom(2),
+      "=": () => this.zoom(2),
+      "-": () => this.zoom(0.5),
+      "*": () => this.setView(whole(this.player.duration)),
+      "[": () => this.setView(zoomFrequency(this.view, 0.3, 0.8)),
+      "]": () => this.setView(zoomFrequency(this.view, 0.3, 1.25)),
+      b: () => this.setListening({ original: !this.listening.original }),
+      v: () => this.setListening({ levelMatched: !this.listening.levelMatched }),
+      o: () => this.toggleLoop(),
+      s: () => { if (this.chosen !== null) this.toggle("soloComponents", this.chosen); },
+      m: () => { if (this.chosen !== null) this.toggle("mutedComponents", this.chosen); },
+      c: () => this.setMode(this.mode === "levels" ? "sources" : this.mode === "sources" ? "chosen" : "levels"),
+      e: () => { if (this.fit) exportDialog(this); },
+      "?": () => keysDialog(this),
+      Escape: () => this.hearAllQuietly(),
+    };
+    let action: (() => void) | undefined;
+    if (command) {
+      if (key.toLowerCase() === "z") action = () => (event.shiftKey ? this.redo() : this.undo());
+      else if (key.toLowerCase() === "y") action = () => this.redo();
+    } else if (/^[1-9]$/.test(key)) action = () => this.assign(Number(key) - 1);
+    else action = does[key] ?? does[key.toLowerCase()];
+    // A focused button keeps its own space and enter.
+    if (!action || ((key === " " || key === "Enter") && target instanceof HTMLButtonElement)) return;
+    event.preventDefault();
+    action();
+  }
+
+  private hearAllQuietly(): void {
+    this.listening = { ...mix.everything(), levelMatched: this.listening.levelMatched };
+    this.heard();
+  }
+
+  /** The chip of a component: its number in its source's colour. */
+  chip(component: number, source: number): HTMLElement {
+    const color = this.color(source);
+    return h("button", { class: "chip", style: `background:${css(color)};color:${inkOn(color)}`, tabIndex: -1,
+      "aria-label": `Hear component ${component} alone`, title: "Hear it alone (Enter)",
+      onclick: (event: Event) => { event.stopPropagation(); this.audition("component", component); } }, String(component));
+  }
+}
