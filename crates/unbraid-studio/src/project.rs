@@ -83,6 +83,8 @@ impl Project {
             path: recording.display().to_string(),
             sha256,
             format: recorded.format,
+            delay: recorded.delay,
+            notes: recorded.notes,
             sample_rate: audio.sample_rate(),
             channels: audio.channels(),
             len_samples: audio.len_samples(),
