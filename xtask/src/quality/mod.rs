@@ -1,7 +1,7 @@
 //! Clips with known stems come in; how well every recipe and every baseline separates them goes out, as
 //! `docs/quality.md`.
 //!
-//! [`rows`] is the list of what is measured: a recipe adds its rows there.
+//! [`mod@rows`] is the list of what is measured: a recipe adds its rows there.
 
 mod page;
 mod rows;

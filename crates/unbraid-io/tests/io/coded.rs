@@ -164,7 +164,8 @@ fn streams_one_behind_the_other_are_one_recording() {
     let one = read_named(bytes("lame.mp3"), "one.mp3").unwrap().audio;
     let both = read_named([bytes("lame.mp3"), bytes("lame.mp3")].concat(), "both.mp3").unwrap();
     assert!(both.audio.len_samples() >= 2 * one.len_samples());
-    assert!(both.notes[0].contains("declares"), "{:?}", both.notes);
+    let said = both.notes.iter().any(|note| note.contains("declares"));
+    assert!(said, "{:?}", both.notes);
 }
 
 /// Give the pages of an Ogg stream another serial number, as chained streams have.
