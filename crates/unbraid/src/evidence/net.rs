@@ -2,8 +2,8 @@
 //!
 //! A U-Net over (bands, frames): four halvings, two convolutions a level, shares by a softmax over the
 //! classes (O. Ronneberger et al., *U-Net*, MICCAI 2015; A. Jansson et al., *Singing voice separation with
-//! deep U-Net convolutional networks*, ISMIR 2017). Trained by `cargo xtask train-drums`
-//! (`xtask/python/drums/net.py` is the same in Python); its batch normalisations are folded into the
+//! deep U-Net convolutional networks*, ISMIR 2017). Trained by `xtask/python/drums/train.py`
+//! (`net.py` beside it is the same in Python); its batch normalisations are folded into the
 //! convolutions.
 
 use std::sync::LazyLock;
