@@ -143,7 +143,7 @@ def precision(figures):
     text = "\n## Half precision, tried\n\nThe objective (against the data in f32) after 100 plain iterations of 10 s, K = 16, with the data or the operands of the products rounded to fewer bits:\n\n"
     text += table(["rounded", "objective", "relative to f32"], [[row["name"], f"{row['objective']:.6g}", f"{row['objective'] / base - 1:+.1e}"] for row in rows])
     text += "\nNone of it is in the product. Data in f16 would halve one read of V per iteration, which the fit hides behind its products (a fit of 30 minutes, far beyond any cache, takes the same time per frame as one of 10 s); "
-    text += "products of bf16 carry 8 bits of every factor, and where the objective flattens out the steps are lost in that rounding.\n"
+    text += "products of bf16 carry 8 bits of every factor, which may be why its objective ends higher; their speed is not measured here.\n"
     return text
 
 

@@ -43,7 +43,7 @@ const HOP_SECS: f64 = 1024.0 / 44_100.0;
 
 /// How much of every band and frame belongs to each class.
 ///
-/// The bands are those of the network: single bins of 10.8 Hz up to 2.7 kHz, wider above. Memory is a seventh of
+/// The bands are those of the network: single bins of 10.8 Hz up to 2.7 kHz, wider above. Memory is under a third of
 /// the spectrogram's for each class.
 #[derive(Debug, Clone)]
 pub struct ClassShares {
