@@ -41,6 +41,8 @@ pub(crate) enum Command {
     Group(GroupArgs),
     /// Learn a dictionary from single notes: how an instrument sounds
     Learn(LearnArgs),
+    /// Go on from a project's fit: with hints, with more iterations, with components split or merged
+    Refit(RefitArgs),
     /// Score stems against the true ones: SDR, SIR, SAR, ISR, SI-SDR
     Evaluate(EvaluateArgs),
     /// Set factorisation beside other ways of separating the same recording, and measure why it works
@@ -97,6 +99,9 @@ pub(crate) struct SeparateArgs {
     /// otherwise
     #[arg(long)]
     pub(crate) fast: bool,
+
+    #[command(flatten)]
+    pub(crate) hints: HintArgs,
 
     #[command(flatten)]
     pub(crate) knowledge: KnowledgeArgs,
@@ -229,6 +234,73 @@ pub(crate) struct LearnArgs {
     /// Print nothing but errors
     #[arg(short, long)]
     pub(crate) quiet: bool,
+}
+
+/// What a person or another program says about where the sources are.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Hints")]
+pub(crate) struct HintArgs {
+    /// A source's stem by any separator, such as `voice=vocals.wav`: its share of every bin is weighed in as evidence.
+    /// Can be repeated
+    #[arg(long, value_name = "SOURCE=FILE")]
+    pub(crate) hint: Vec<String>,
+
+    /// How much hinted stems count, 0 to 4: 0 is nothing, 1 as their shares are
+    #[arg(long, value_name = "NUMBER", default_value_t = unbraid::knowledge::hints::STEM_STRENGTH, allow_negative_numbers = true)]
+    pub(crate) hint_strength: f32,
+
+    /// Where sources are, drawn over the spectrogram: labels exported from Audacity, or JSON with boxes and strokes.
+    /// Can be repeated
+    #[arg(long, value_name = "FILE")]
+    pub(crate) regions: Vec<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RefitArgs {
+    /// A project folder that `unbraid factorize` wrote
+    #[arg(value_name = "DIR")]
+    pub(crate) project: PathBuf,
+
+    /// The iterations to add
+    #[arg(long, value_name = "COUNT", default_value_t = 20)]
+    pub(crate) iterations: usize,
+
+    /// Take a component apart into one for each source, by the regions; the others stay as they are
+    #[arg(long, value_name = "COMPONENT", conflicts_with = "merge")]
+    pub(crate) split: Option<usize>,
+
+    /// Make one component of several, such as `3,16`
+    #[arg(long, value_name = "COMPONENTS", value_delimiter = ',')]
+    pub(crate) merge: Vec<usize>,
+
+    /// The state to go on from [default: the current one]
+    #[arg(long, value_name = "STATE")]
+    pub(crate) from: Option<usize>,
+
+    /// Fit nothing; return to this state, 0 being the project as it was made
+    #[arg(long, value_name = "STATE", conflicts_with_all = ["from", "split", "merge", "hint", "regions", "assign", "sources"])]
+    pub(crate) to: Option<usize>,
+
+    /// Give components to a source, as in `group`; the others stay as they were. Can be repeated
+    #[arg(long, value_name = "SOURCE=COMPONENTS")]
+    pub(crate) assign: Vec<String>,
+
+    /// The sources, as in `separate` [default: those of the state, or of --assign, or drums,rest]
+    #[arg(short, long, value_name = "LIST")]
+    pub(crate) sources: Option<String>,
+
+    /// The recording, if it is no longer where it was
+    #[arg(long, value_name = "FILE")]
+    pub(crate) input: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub(crate) hints: HintArgs,
+
+    #[command(flatten)]
+    pub(crate) stems: StemArgs,
+
+    #[command(flatten)]
+    pub(crate) common: CommonArgs,
 }
 
 #[derive(Debug, Args)]

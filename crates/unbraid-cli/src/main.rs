@@ -9,6 +9,7 @@ mod args;
 mod cancel;
 mod commands;
 mod failure;
+mod hints;
 mod input;
 mod progress;
 mod render;
@@ -28,6 +29,7 @@ fn main() -> ExitCode {
         Command::Factorize(args) => commands::factorize::run(args),
         Command::Group(args) => commands::group::run(args),
         Command::Learn(args) => commands::learn::run(args),
+        Command::Refit(args) => commands::refit::run(args),
         Command::Evaluate(args) => commands::evaluate::run(args),
         Command::Compare(args) => commands::compare::run(args),
         Command::Explain(args) => commands::explain::run(args),

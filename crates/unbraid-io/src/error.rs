@@ -140,6 +140,14 @@ pub enum Error {
         /// What is wrong.
         reason: String,
     },
+    /// A file of regions is damaged, or holds something else.
+    #[error("not usable regions ({reason}): {}", path.display())]
+    Regions {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        reason: String,
+    },
     /// A file of scores is damaged, or holds something else.
     #[error("not usable scores ({reason}): {}", path.display())]
     Scores {
@@ -221,6 +229,9 @@ impl Error {
             }
             Self::Notes { .. } => Some(
                 "single notes are wanted, one a file, named like A4v10.wav or 060-080.wav, or with a clear pitch",
+            ),
+            Self::Regions { .. } => Some(
+                "regions are labels as Audacity exports them, or JSON; docs/guide/hints.md shows both",
             ),
             Self::Scores { .. } => {
                 Some("museval's JSON files are read, such as `unbraid evaluate -o` writes them")

@@ -198,7 +198,11 @@ impl Factorization {
         &self,
         spectrogram: &Spectrogram,
     ) -> Result<Vec<f32>, Error> {
-        let factors = self.factors();
+        // The model may have other components than the shares that were measured before.
+        let factors = FactorView {
+            percussive_shares: None,
+            ..self.factors()
+        };
         let mean;
         let values = if spectrogram.channels() == 1 {
             spectrogram.view().index_axis_move(ndarray::Axis(0), 0)

@@ -4,9 +4,86 @@ use serde::{Deserialize, Serialize};
 
 use crate::factorize::Factorization;
 use crate::fit::{self, FitConfig, Guidance};
+use crate::group::Grouping;
+use crate::knowledge::hints::Hints;
 use crate::model::{Column, Update};
 use crate::observe::Observer;
-use crate::{Error, Spectrogram};
+use crate::sharing::{Hinted, StemsConfig};
+use crate::{Audio, Error, Separation, Spectrogram};
+
+/// Weigh hints into a separation: into its grouping, where it has components; into their fit, where a person drew; and
+/// into the shares of every bin.
+///
+/// Hints that say nothing change nothing.
+///
+/// # Errors
+///
+/// Those of [`refit`].
+pub fn under_hints(
+    separation: Separation,
+    audio: &Audio,
+    hints: &Hints,
+    stems: StemsConfig,
+    config: &FitConfig,
+    observer: &mut dyn Observer,
+) -> Result<Separation, Error> {
+    if hints.is_empty() {
+        return Ok(separation);
+    }
+    let Separation {
+        sources,
+        components,
+        mut notes,
+        mut sharing,
+    } = separation;
+    let components = match components {
+        None => None,
+        Some((mut factorization, mut grouping)) => {
+            grouping.lean(hints.leanings(&factorization.fit.model)?.view());
+            let drawn = hints.drawn();
+            if !drawn.is_empty() {
+                let owners = owners(&grouping);
+                let guidance = Guidance {
+                    hints: &drawn,
+                    owners: &owners,
+                };
+                let spectrogram = factorization.spectrogram(audio, observer)?;
+                let (guidance, change) = (Some(guidance), Change::Hints);
+                factorization = refit(
+                    factorization,
+                    &spectrogram,
+                    guidance,
+                    change,
+                    config,
+                    observer,
+                )?;
+            }
+            sharing = Box::new(factorization.sharing(&grouping.members(), stems)?);
+            Some((factorization, grouping))
+        }
+    };
+    for (source, trust) in hints.trust() {
+        if trust < 1.0 {
+            notes.push(format!(
+                "the stem hinted for `{source}` is trusted to {:.0} %, as far as it is part of the recording",
+                100.0 * trust
+            ));
+        }
+    }
+    Ok(Separation {
+        sources,
+        components,
+        notes,
+        sharing: Box::new(Hinted::new(sharing, hints.clone())?),
+    })
+}
+
+/// The source of every component.
+#[must_use]
+pub fn owners(grouping: &Grouping) -> Vec<usize> {
+    let decisions = grouping.components.iter();
+    decisions.map(|decision| decision.source).collect()
+}
 
 /// What has changed since the fit was stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]

@@ -5,7 +5,9 @@ use std::path::{Path, PathBuf};
 use unbraid::group::{Kind, Overrides, Source, parse_sources};
 use unbraid_io::atomic::OutputFolder;
 use unbraid_io::audio::Span;
-use unbraid_io::project::{Manifest, read_fit, read_manifest, write_manifest};
+use unbraid_io::project::{
+    Manifest, current_state, read_fit, read_manifest, state_folder, write_manifest,
+};
 
 use super::{compact, json, manifest, print_json, print_why};
 use crate::args::GroupArgs;
@@ -22,8 +24,9 @@ pub(crate) fn run(args: &GroupArgs) -> Result<(), Failure> {
         None if named.is_empty() => vec![Source::of(Kind::Drums), Source::of(Kind::Rest)],
         None => parse_sources(&named.join(","), &named)?,
     };
-    let project = read_manifest(&args.project)?;
-    let factorization = read_fit(&args.project)?;
+    let state = state_folder(&args.project, current_state(&args.project)?);
+    let project = read_manifest(&state)?;
+    let factorization = read_fit(&state)?;
     let grouping = factorization.group(&sources, &overrides)?;
 
     let target = args

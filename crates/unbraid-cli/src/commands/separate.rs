@@ -226,6 +226,14 @@ fn one(
         *exponent = NOTE_EXPONENT;
     }
     let separation = separate(audio, &config, line)?;
+    let separation = args.hints.weigh(
+        separation,
+        audio,
+        args.common.span()?,
+        config.stems,
+        &config.factorize.blind.fit,
+        line,
+    )?;
     let rendering = Rendering {
         audio,
         sharing: separation.sharing.as_ref(),

@@ -7,5 +7,6 @@ mod guide;
 mod helpers;
 mod knowledge;
 mod project;
+mod refit;
 mod refusals;
 mod separate;

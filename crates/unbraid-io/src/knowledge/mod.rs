@@ -4,9 +4,11 @@ mod dictionary;
 mod midi;
 mod naming;
 mod notes;
+mod regions;
 mod sfz;
 
 pub use dictionary::{dictionary_bytes, parse_dictionary, read_dictionary, write_dictionary};
 pub use midi::{midi_bytes, read_score, write_midi, write_notes_csv};
 pub use naming::{NoteName, note_name};
 pub use notes::{Found, read_notes};
+pub use regions::{parse_regions, read_regions};

@@ -33,6 +33,13 @@ use crate::Error;
 /// How many pieces of evidence [`Grouping::why`] prints.
 const EVIDENCE_PRINTED: usize = 4;
 
+/// Features are never surer than this against a hint.
+const LEAST_POSTERIOR: f64 = 0.02;
+
+/// What a hint's log claim counts against a log posterior: a component that is twice as much one source's by a stem
+/// that still leaks goes there unless its features are nearly sure.
+const HINT_WEIGHT: f64 = 4.0;
+
 /// Which source every component belongs to, and why.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Grouping {
@@ -76,6 +83,8 @@ impl Decision {
 pub enum DecidedBy {
     /// Its features.
     Features,
+    /// Hints about where the sources are, against its features.
+    Hints,
     /// A person.
     Person,
     /// It is silent, and went where it does no harm.
@@ -310,6 +319,39 @@ impl Grouping {
         members
     }
 
+    /// Let hints speak for every component that nobody assigned by hand.
+    ///
+    /// `leanings` has the mean log of what each source may claim of a component, `(components, sources)`
+    /// ([`crate::knowledge::hints::Hints::leanings`]); zeros change nothing.
+    ///
+    /// # Panics
+    ///
+    /// If it has another shape.
+    pub fn lean(&mut self, leanings: ndarray::ArrayView2<'_, f64>) {
+        let shape = [self.components.len(), self.sources.len()];
+        assert_eq!(leanings.shape(), shape, "components × sources");
+        for (decision, leanings) in self.components.iter_mut().zip(leanings.outer_iter()) {
+            if decision.decided_by != DecidedBy::Features {
+                continue;
+            }
+            let weigh = |source: usize| {
+                let posterior = decision.posteriors[source].max(LEAST_POSTERIOR);
+                posterior.ln() + HINT_WEIGHT * leanings[source]
+            };
+            let best = (0..leanings.len()).fold(decision.source, |best, source| {
+                if weigh(source) > weigh(best) {
+                    source
+                } else {
+                    best
+                }
+            });
+            if best != decision.source {
+                decision.source = best;
+                decision.decided_by = DecidedBy::Hints;
+            }
+        }
+    }
+
     /// One line that says where a component went and why, such as
     /// `3 → drums (0.94): decays within 60 ms (+1.8), flat spectrum (-9 dB) (+1.1)`.
     ///
@@ -336,6 +378,9 @@ impl Grouping {
         match decision.decided_by {
             DecidedBy::Silence => format!("{component} → {source}: silent"),
             DecidedBy::Features => format!("{component} → {source} ({probability:.2}): {reasons}"),
+            DecidedBy::Hints => format!(
+                "{component} → {source}, by the hints; by its features {automatic} ({probability:.2}): {reasons}"
+            ),
             DecidedBy::Person => format!(
                 "{component} → {source}, by hand; by its features {automatic} ({probability:.2}): {reasons}"
             ),

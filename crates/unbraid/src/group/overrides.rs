@@ -100,6 +100,48 @@ impl Overrides {
         names
     }
 
+    /// What holds when more is assigned: the later word counts, and what it does not speak of stays as it was.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use unbraid::group::{Overrides, parse_sources};
+    ///
+    /// let before = Overrides::parse(&["drums=0-3"])?;
+    /// let both = before.followed_by(Overrides::parse(&["guitar=2"])?);
+    /// let sources = parse_sources("drums,guitar", &[])?;
+    /// assert_eq!(both.resolve(&sources, 5)?, [Some(0), Some(0), Some(1), Some(0), None]);
+    /// # Ok::<(), unbraid::Error>(())
+    /// ```
+    #[must_use]
+    pub fn followed_by(mut self, later: Self) -> Self {
+        if later.claims.iter().any(|claim| claim.rest) {
+            return later;
+        }
+        for &(first, last) in later.claims.iter().flat_map(|claim| &claim.spans) {
+            for claim in &mut self.claims {
+                let left = claim.spans.iter().flat_map(|&(from, to)| {
+                    let below = first.checked_sub(1).map(|end| (from, to.min(end)));
+                    let above = last.checked_add(1).map(|start| (from.max(start), to));
+                    [below, above].into_iter().flatten()
+                });
+                claim.spans = left.filter(|(from, to)| from <= to).collect();
+            }
+        }
+        self.claims
+            .retain(|claim| claim.rest || !claim.spans.is_empty());
+        self.claims.extend(later.claims);
+        self
+    }
+
+    /// Only what was given to some sources.
+    #[must_use]
+    pub fn only(mut self, sources: &[Source]) -> Self {
+        let known = |claim: &Claim| sources.iter().any(|source| source.name == claim.source);
+        self.claims.retain(known);
+        self
+    }
+
     /// The index of the source that each component was given to, if it was.
     ///
     /// # Errors

@@ -6,9 +6,10 @@
 
 use std::ops::Range;
 
-use ndarray::Axis;
+use ndarray::{Array2, Axis, s};
 use serde::{Deserialize, Serialize};
 
+use crate::model::LowRank;
 use crate::{Audio, Error, Stft};
 
 /// What a hint leaves to a source at least: a hint can be wrong, and a claim of zero could never be taken back.
@@ -304,6 +305,70 @@ impl Hints {
             .collect()
     }
 
+    /// What a person drew, without the stems: sparse and firm enough to steer a fit.
+    #[must_use]
+    pub fn drawn(&self) -> Self {
+        let mut drawn = Self {
+            names: self.names.clone(),
+            bins: self.bins,
+            times_secs: self.times_secs.clone(),
+            frequencies_hz: self.frequencies_hz.clone(),
+            patches: self.patches.clone(),
+            stems: Vec::new(),
+            touched: vec![false; self.touched.len()],
+        };
+        for patch in &self.patches {
+            drawn.touched[patch.frames.clone()].fill(true);
+        }
+        drawn
+    }
+
+    /// What the hints say of every component of a model: the mean logarithm of what each source may claim where it
+    /// sounds, weighted by its loudness, `(components, sources)`; zeros where nothing is said.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Shape`] if the model has other bins or frames.
+    pub fn leanings(&self, model: &LowRank) -> Result<Array2<f64>, Error> {
+        let (expected, actual) = ([model.bins(), model.frames()], [self.bins, self.frames()]);
+        if expected != actual {
+            return Err(Error::Shape {
+                what: "the hints (bins, frames)",
+                expected: expected.to_vec(),
+                actual: actual.to_vec(),
+            });
+        }
+        let mut sums = Array2::<f64>::zeros((model.components(), self.sources()));
+        for start in (0..self.frames()).step_by(LEAN_FRAMES) {
+            let frames = start..(start + LEAN_FRAMES).min(self.frames());
+            let mut claims = vec![1.0; self.sources() * frames.len() * self.bins];
+            if !self.claims(frames.clone(), &mut claims) {
+                continue;
+            }
+            let activations = model.activations();
+            let rows = activations.slice(s![.., frames.clone()]);
+            for (source, plane) in claims.chunks_exact(frames.len() * self.bins).enumerate() {
+                let logs = plane.iter().map(|claim| claim.ln()).collect();
+                let logs =
+                    Array2::from_shape_vec((frames.len(), self.bins), logs).expect("frames × bins");
+                // (frames, components): the mean over the template's bins.
+                let means = logs.dot(&model.templates());
+                for (k, row) in rows.outer_iter().enumerate() {
+                    let products = row.iter().zip(means.column(k));
+                    sums[[k, source]] += products.map(|(h, m)| f64::from(h * m)).sum::<f64>();
+                }
+            }
+        }
+        for (k, mut row) in sums.outer_iter_mut().enumerate() {
+            let loudness = f64::from(model.templates().column(k).sum())
+                * f64::from(model.activations().row(k).sum());
+            if loudness > 0.0 {
+                row /= loudness;
+            }
+        }
+        Ok(sums)
+    }
+
     /// The number of sources.
     #[must_use]
     pub fn sources(&self) -> usize {
@@ -518,6 +583,9 @@ fn downmixed(audio: &Audio) -> Result<Audio, Error> {
 
 /// Frames that are transformed at a time.
 const BLOCK_FRAMES: usize = 256;
+
+/// Frames whose claims are held at a time.
+const LEAN_FRAMES: usize = 64;
 
 /// What the other sources keep under a hint of this strength.
 fn rest(strength: f32) -> Result<f32, Error> {

@@ -1,0 +1,306 @@
+//! A project and what has changed come in; its next state goes out: the fit, gone on from where it stood, and its stems.
+
+use std::fs;
+use std::path::Path;
+
+use anyhow::Context;
+use serde_json::Value;
+use unbraid::factorize::{Factorization, FactorizeConfig};
+use unbraid::fit::{FitConfig, Guidance};
+use unbraid::group::{Grouping, Kind, Overrides, Source, parse_sources};
+use unbraid::knowledge::hints::Hints;
+use unbraid::refit::{Change, merge, owners, refit, split};
+use unbraid::sharing::{Hinted, Sharing};
+use unbraid::{Audio, Spectrogram};
+use unbraid_io::atomic::OutputFolder;
+use unbraid_io::audio::Span;
+use unbraid_io::project::{
+    Manifest, current_state, next_state, read_fit, read_manifest, set_current_state, state_folder,
+    write_fit, write_manifest,
+};
+
+use super::group::recording_of;
+use super::{compact, json, manifest, print_json};
+use crate::args::RefitArgs;
+use crate::failure::Failure;
+use crate::input;
+use crate::progress::Line;
+use crate::render::{Rendering, StemFile};
+
+pub(crate) fn run(args: &RefitArgs) -> Result<(), Failure> {
+    if let Some(state) = args.to {
+        set_current_state(&args.project, state)?;
+        if !args.common.quiet {
+            println!("{}: now at state {state}", args.project.display());
+        }
+        return Ok(());
+    }
+    let from = match args.from {
+        Some(state) => state,
+        None => current_state(&args.project)?,
+    };
+    let before = state_folder(&args.project, from);
+    let project = read_manifest(&before)?;
+    let factorization = read_fit(&before)?;
+    let overrides = overrides(args, &project)?;
+    let sources = sources(args, &project, &overrides)?;
+    let span = Span {
+        start_secs: project.input.start_secs,
+        duration_secs: project.input.duration_secs,
+    };
+    let path = recording_of(args.input.as_deref(), &args.project, &project)?;
+    let (recording, found) = input::read(&path, span)?;
+    if found.sha256 != project.input.sha256 {
+        return Err(Failure::usage(format!(
+            "{} is not the recording that was factorised (its SHA-256 differs)",
+            path.display()
+        )));
+    }
+    let audio = &recording.audio;
+    let mut line = Line::new(&args.project.display().to_string(), args.common.quiet);
+    let spectrogram = factorization.spectrogram(audio, &mut line)?;
+    let mut grouping = factorization.group(&sources, &overrides)?;
+    let names: Vec<String> = grouping.sources.iter().map(|s| s.name.clone()).collect();
+    let hints = args.hints.read(factorization.grid(), &names, audio, span)?;
+    grouping.lean(hints.leanings(&factorization.fit.model)?.view());
+
+    let next = Next {
+        args,
+        hints: &hints,
+        spectrogram: &spectrogram,
+        fit: stored_fit(&project, args.iterations)?,
+    };
+    let overrides = next.overrides_after(&grouping, overrides)?;
+    let factorization = next.fit_on(factorization, &grouping, &mut line)?;
+    let mut grouping = factorization.group(&sources, &overrides)?;
+    grouping.lean(hints.leanings(&factorization.fit.model)?.view());
+
+    let (state, target) = next_state(&args.project)?;
+    let folder = OutputFolder::create(&target, false)?;
+    let mut settings = project.settings.clone();
+    settings["sources"] = json(&grouping.sources)?;
+    settings["overrides"] = json(&overrides)?;
+    settings["refit"] = serde_json::json!({
+        "from": from,
+        "iterations": args.iterations,
+        "split": args.split,
+        "merge": args.merge,
+        "hint": args.hints.hint,
+        "hint_strength": args.hints.hint_strength,
+        "regions": args.hints.regions,
+    });
+    let result = next.write(
+        folder.path(),
+        audio,
+        &factorization,
+        &grouping,
+        found,
+        settings,
+        &mut line,
+    )?;
+    folder.commit()?;
+    set_current_state(&args.project, state)?;
+    line.finish();
+    if args.common.json {
+        return print_json(&result);
+    }
+    if !args.common.quiet {
+        print(state, from, &target, &result, &grouping, &line);
+    }
+    Ok(())
+}
+
+/// Everything a refit goes by.
+struct Next<'a> {
+    args: &'a RefitArgs,
+    hints: &'a Hints,
+    spectrogram: &'a Spectrogram,
+    fit: FitConfig,
+}
+
+impl Next<'_> {
+    fn fit_on(
+        &self,
+        before: Factorization,
+        grouping: &Grouping,
+        line: &mut Line,
+    ) -> Result<Factorization, Failure> {
+        let (spectrogram, fit) = (self.spectrogram, &self.fit);
+        let drawn = self.hints.drawn();
+        let mut owners = owners(grouping);
+        if !self.args.merge.is_empty() {
+            return Ok(merge(before, spectrogram, &self.args.merge, fit, line)?);
+        }
+        if let Some(component) = self.args.split {
+            let sources = grouping.sources.len();
+            if component < owners.len() {
+                owners[component] = 0;
+            }
+            owners.extend(1..sources);
+            let guidance = Guidance {
+                hints: &drawn,
+                owners: &owners,
+            };
+            let into = (component, sources);
+            return Ok(split(before, spectrogram, into, Some(guidance), fit, line)?);
+        }
+        let guidance = Guidance {
+            hints: &drawn,
+            owners: &owners,
+        };
+        let (guidance, change) = if drawn.is_empty() {
+            (None, Change::Nothing)
+        } else {
+            (Some(guidance), Change::Hints)
+        };
+        Ok(refit(before, spectrogram, guidance, change, fit, line)?)
+    }
+
+    /// Components keep their sources where numbers move or new ones come.
+    fn overrides_after(
+        &self,
+        grouping: &Grouping,
+        overrides: Overrides,
+    ) -> Result<Overrides, Failure> {
+        let merge = &self.args.merge;
+        if self.args.split.is_none() && merge.is_empty() {
+            return Ok(overrides);
+        }
+        let mut owners = owners(grouping);
+        if let Some(component) = self.args.split.filter(|&k| k < owners.len()) {
+            owners[component] = 0;
+            owners.extend(1..grouping.sources.len());
+        } else if let Some((first, rest)) = merge.split_first() {
+            let all = owners.iter().enumerate();
+            let kept = all.filter(|(k, _)| k == first || !rest.contains(k));
+            owners = kept.map(|(_, owner)| *owner).collect();
+        }
+        let assign: Vec<String> = (owners.iter().enumerate())
+            .map(|(component, &owner)| format!("{}={component}", grouping.sources[owner].name))
+            .collect();
+        Ok(Overrides::parse(&assign)?)
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "all that a state is")]
+    fn write(
+        &self,
+        folder: &Path,
+        audio: &Audio,
+        factorization: &Factorization,
+        grouping: &Grouping,
+        input: unbraid_io::project::Input,
+        settings: Value,
+        line: &mut Line,
+    ) -> Result<Manifest, Failure> {
+        let stems = self.args.stems.config(self.fit.portable);
+        let mut sharing: Box<dyn Sharing> =
+            Box::new(factorization.sharing(&grouping.members(), stems)?);
+        if !self.hints.is_empty() {
+            sharing = Box::new(Hinted::new(sharing, self.hints.clone())?);
+        }
+        let mut names: Vec<String> = grouping.sources.iter().map(|s| s.name.clone()).collect();
+        if stems.residual {
+            names.push("residual".to_owned());
+        }
+        let sounds = folder.join("stems");
+        fs::create_dir(&sounds).context("cannot make the folder of stems")?;
+        let rendering = Rendering {
+            audio,
+            sharing: sharing.as_ref(),
+            format: self.args.stems.format,
+        };
+        let mut written = rendering.write(&sounds, &StemFile::each(names), line)?;
+        for output in &mut written.outputs {
+            output.path = format!("stems/{}", output.path);
+        }
+        write_fit(folder, factorization)?;
+        let notes = grouping.notes.iter().map(ToString::to_string).collect();
+        let fit = Some(&factorization.fit);
+        let result = manifest(
+            "refit",
+            input,
+            settings,
+            fit,
+            Some(grouping.clone()),
+            notes,
+            written,
+        );
+        write_manifest(folder, &result)?;
+        Ok(result)
+    }
+}
+
+/// What a person assigned, before and now.
+fn overrides(args: &RefitArgs, project: &Manifest) -> Result<Overrides, Failure> {
+    let now = Overrides::parse(&args.assign)?;
+    let Some(stored) = project.settings.get("overrides") else {
+        return Ok(now);
+    };
+    let mut before: Overrides = serde_json::from_value(stored.clone()).map_err(|error| {
+        Failure::Other(anyhow::Error::new(error).context("the project's `overrides` are damaged"))
+    })?;
+    if let Some(list) = &args.sources {
+        // What was given to a source that is no longer asked for is free again.
+        let named = [before.names(), now.names()].concat();
+        before = before.clone().only(&parse_sources(list, &named)?);
+    }
+    Ok(before.followed_by(now))
+}
+
+fn sources(
+    args: &RefitArgs,
+    project: &Manifest,
+    overrides: &Overrides,
+) -> Result<Vec<Source>, Failure> {
+    let named = overrides.names();
+    match (&args.sources, &project.grouping) {
+        (Some(list), _) => Ok(parse_sources(list, &named)?),
+        (None, Some(grouping)) => Ok(grouping.sources.clone()),
+        (None, None) if !named.is_empty() => Ok(parse_sources(&named.join(","), &named)?),
+        (None, None) => Ok(vec![Source::of(Kind::Drums), Source::of(Kind::Rest)]),
+    }
+}
+
+/// The fit's settings as stored, with other iterations.
+fn stored_fit(project: &Manifest, iterations: usize) -> Result<FitConfig, Failure> {
+    let stored = project
+        .settings
+        .get("factorize")
+        .cloned()
+        .unwrap_or_default();
+    let config: FactorizeConfig = serde_json::from_value(stored).map_err(|error| {
+        Failure::Other(anyhow::Error::new(error).context("the project's settings are damaged"))
+    })?;
+    Ok(FitConfig {
+        iterations,
+        ..config.blind.fit
+    })
+}
+
+fn print(
+    state: usize,
+    from: usize,
+    target: &Path,
+    result: &Manifest,
+    grouping: &Grouping,
+    line: &Line,
+) {
+    let secs = line.elapsed().as_secs_f64();
+    println!("state {state}, from state {from}, in {secs:.1} s");
+    if let Some(objective) = &result.objective {
+        println!(
+            "  {} iterations in all, objective {:.4e} → {:.4e}",
+            objective.iterations, objective.first, objective.last
+        );
+    }
+    for (output, members) in result.outputs.iter().zip(grouping.members()) {
+        println!(
+            "  {}  components {}",
+            target.join(&output.path).display(),
+            compact(&members)
+        );
+    }
+    for note in &result.notes {
+        println!("  note: {note}");
+    }
+}
