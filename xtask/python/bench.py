@@ -1,8 +1,8 @@
 """Measures Unbraid beside other programs, in turn in one run, and writes docs/speed.md.
 
 Called by `cargo xtask bench`, which has built the worker and the program and made the tracks.
-Times are medians over rounds in which everybody has one turn. The time of an iteration is the difference
-between a long and a short fit, divided by the difference of their iterations: what happens once is left out.
+Times are medians over rounds in which everybody has one turn. Of a fit every single iteration is timed, so that
+what happens once is left out, and a disturbance spoils few of them.
 """
 
 import argparse
@@ -56,22 +56,34 @@ def limit_threads(threads):
     return threadpoolctl.threadpool_limits(threads)
 
 
+# Every one returns the seconds of each of its iterations, and the factors.
+
 def scikit_learn(v, w, h, beta, iterations):
-    from sklearn.decomposition import NMF
+    import sklearn.decomposition._nmf as module
 
     loss = {1: "kullback-leibler", 0: "itakura-saito"}[beta]
-    model = NMF(w.shape[1], solver="mu", beta_loss=loss, init="custom", max_iter=iterations, tol=0)
-    w, h = w.copy(), h.copy()
-    start = time.perf_counter()
-    w = model.fit_transform(v, W=w, H=h)
-    return time.perf_counter() - start, w, model.components_
+    model = module.NMF(w.shape[1], solver="mu", beta_loss=loss, init="custom", max_iter=iterations, tol=0)
+    step, ends = module._multiplicative_update_h, []
+
+    def timed_step(*args, **settings):
+        # The second half of an iteration.
+        h = step(*args, **settings)
+        ends.append(time.perf_counter())
+        return h
+
+    module._multiplicative_update_h = timed_step
+    try:
+        w = model.fit_transform(v, W=w.copy(), H=h.copy())
+    finally:
+        module._multiplicative_update_h = step
+    return np.diff(ends), w, model.components_
 
 
 def tight_numpy(v, w, h, beta, iterations):
     """What one writes who knows NumPy: f32, no temporaries of V's size, one ratio per factor."""
     w, h = w.copy(), h.copy()
     model, ratio = np.empty_like(v), np.empty_like(v)
-    start = time.perf_counter()
+    ends = [time.perf_counter()]
     for _ in range(iterations):
         for factor in "hw":
             np.matmul(w, h, out=model)
@@ -90,7 +102,8 @@ def tight_numpy(v, w, h, beta, iterations):
                 h *= step
             else:
                 w *= step
-    return time.perf_counter() - start, w, h
+        ends.append(time.perf_counter())
+    return np.diff(ends), w, h
 
 
 def torchnmf(v, w, h, beta, iterations):
@@ -100,9 +113,17 @@ def torchnmf(v, w, h, beta, iterations):
     # Its W is (columns, rank) and its H (rows, rank): V = H @ W.T.
     net = NMF(W=torch.from_numpy(h.T.copy()), H=torch.from_numpy(w.copy()))
     data = torch.from_numpy(v)
-    start = time.perf_counter()
-    net.fit(data, beta=beta, tol=0, max_iter=iterations)
-    return time.perf_counter() - start, None, None
+    product, calls = net.reconstruct, []
+
+    def timed_product(*args):
+        calls.append(time.perf_counter())
+        return product(*args)
+
+    net.reconstruct = timed_product
+    # In every tenth iteration it computes the loss, with a product more: it is not asked for so many.
+    net.fit(data, beta=beta, tol=0, max_iter=min(iterations, 9))
+    # One product before the first iteration, two in each.
+    return np.diff(calls[1::2]), None, None
 
 
 PEERS = {"scikit-learn": scikit_learn, "tight NumPy": tight_numpy, "torchnmf": torchnmf}
@@ -133,26 +154,22 @@ class Bench:
         self.worker("start", components=components, seed=seed, **(names if share else {"w": None, "h": None}))
         return tuple(np.ascontiguousarray(np.load(names[name])) for name in "wh") if share else ()
 
-    def ours(self, beta, iterations, threads):
-        return self.worker("fit", beta=beta, iterations=iterations, exact=True, threads=threads, goal=None)["seconds"]
-
     def iteration(self, case, who, beta, threads, arrays):
-        """Seconds of one iteration of everybody in `who`: medians over the rounds."""
-        few, many = 2, 6 if case.get("long") else 12
+        """Seconds of one iteration of everybody in `who`: medians over all iterations of all rounds."""
+        count = 5 if case.get("long") else 9
         times = {name: [] for name in who}
         with limit_threads(threads):
             for name in who:
                 if name != "Unbraid":
-                    PEERS[name](*arrays, beta, 1)
+                    PEERS[name](*arrays, beta, 2)
             for _ in range(self.rounds):
                 for name in who:
                     if name == "Unbraid":
-                        # Short fits: more iterations for the same noise.
-                        a, b = self.ours(beta, few, threads), self.ours(beta, few + 4 * many, threads)
-                        times[name].append((b - a) / (4 * many))
+                        # Short iterations: more of them for the same noise.
+                        asked = {"beta": beta, "iterations": 4 * count, "exact": True, "threads": threads, "goal": None}
+                        times[name] += self.worker("fit", **asked)["each"]
                     else:
-                        a, b = (PEERS[name](*arrays, beta, count)[0] for count in (few, many))
-                        times[name].append((b - a) / (many - few))
+                        times[name] += list(PEERS[name](*arrays, beta, count)[0])
         return {name: statistics.median(values) for name, values in times.items()}
 
     def iterations(self, threads=None):
@@ -219,11 +236,20 @@ class Bench:
                     row = {"secs": secs, "components": components, "track": Path(track).stem.rsplit("-", 1)[0], "seed": seed,
                            "scikit-learn": 200 * their, "exact": exact["seconds"], "goal": exact["objective"], "seconds": seconds,
                            "iterations": iterations, "at the end": fast["objective"] / exact["objective"]}
+                    if seed == 0:
+                        # The same goal from singular vectors, which take time themselves.
+                        begun = self.worker("start", components=components, seed=seed, nndsvdar=True, w=None, h=None)["seconds"]
+                        other = fit(False, exact["objective"])
+                        seconds, iterations = other["reached"] or (None, None)
+                        row["nndsvdar"] = {"start": begun, "seconds": seconds, "iterations": iterations,
+                                           "at the end": other["objective"] / exact["objective"]}
                     rows.append(row)
                     print(row, flush=True)
         # The other program's objective after its 200 iterations, from the same start, as a check of the goal.
         _, (v, w, h) = self.load(self.tracks[0], 30)
-        seconds, w, h = scikit_learn(v, w, h, 1, 20 if self.quick else 200)
+        start = time.perf_counter()
+        _, w, h = scikit_learn(v, w, h, 1, 20 if self.quick else 200)
+        seconds = time.perf_counter() - start
         model = (w @ h).astype(np.float64)
         with np.errstate(divide="ignore", invalid="ignore"):
             logs = np.where(v > 0, v * np.log(v / model), 0.0)

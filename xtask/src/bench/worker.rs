@@ -30,10 +30,12 @@ enum Question {
         fft_len: usize,
         v: Option<PathBuf>,
     },
-    /// Take a random start, and write its factors.
+    /// Take a start, and write its factors.
     Start {
         components: usize,
         seed: u64,
+        #[serde(default)]
+        nndsvdar: bool,
         w: Option<PathBuf>,
         h: Option<PathBuf>,
     },
@@ -83,17 +85,25 @@ impl State {
             Question::Start {
                 components,
                 seed,
+                nndsvdar,
                 w,
                 h,
             } => {
                 let spectrogram = self.spectrogram.as_ref().context("nothing loaded")?;
-                let start = LowRank::free(spectrogram, components, Start::Random, seed)?;
+                let kind = if nndsvdar {
+                    Start::Nndsvdar
+                } else {
+                    Start::Random
+                };
+                let begun = Instant::now();
+                let start = LowRank::free(spectrogram, components, kind, seed)?;
+                let seconds = begun.elapsed().as_secs_f64();
                 if let (Some(w), Some(h)) = (w, h) {
                     write_npy(w, &start.templates().as_standard_layout())?;
                     write_npy(h, &start.activations().as_standard_layout())?;
                 }
                 self.start = Some(start);
-                Ok(json!({}))
+                Ok(json!({ "seconds": seconds }))
             }
             Question::Fit {
                 beta,
@@ -150,7 +160,9 @@ impl State {
         let model = self.start.clone().context("no start")?;
         let start = Instant::now();
         let mut reached = None;
+        let mut ends = Vec::new();
         let mut observer = |progress: &Progress| {
+            ends.push(start.elapsed().as_secs_f64());
             if let (Some(goal), Some(value)) = (goal, progress.objective)
                 && value <= goal
                 && reached.is_none()
@@ -161,7 +173,15 @@ impl State {
         };
         let fitted = fit(model, spectrogram, config, &mut observer)?;
         let seconds = start.elapsed().as_secs_f64();
-        Ok(json!({ "seconds": seconds, "objective": fitted.final_objective(), "reached": reached }))
+        // The last of all is no iteration: it only computes the objective.
+        ends.pop();
+        let each: Vec<f64> = ends.windows(2).map(|pair| pair[1] - pair[0]).collect();
+        Ok(json!({
+            "seconds": seconds,
+            "each": each,
+            "objective": fitted.final_objective(),
+            "reached": reached,
+        }))
     }
 }
 

@@ -10,64 +10,9 @@ use std::arch::x86_64::{
     _mm256_storeu_pd, _mm256_storeu_ps, _mm256_sub_epi32, _mm256_sub_ps,
 };
 
-use super::{
-    cells, micro,
-    vector::{EXPONENT, Lanes, SQRT_HALF, Vector},
-};
-use crate::{
-    pack::Layout,
-    phase::{Block, Fields, Model, Phases},
-};
+use super::vector::{EXPONENT, Lanes, SQRT_HALF, Vector};
 
-pub(crate) static PHASES: Phases = Phases {
-    product,
-    model_fields,
-    fields,
-    project_activations,
-    project_templates,
-};
-
-#[target_feature(enable = "avx2,fma")]
-unsafe fn product(block: &Block, model: &Model<'_>, out: &mut [f32]) {
-    // SAFETY: this function's own contract, that the processor has the instruction set.
-    unsafe { micro::product::<__m256>(block, model, out) }
-}
-
-#[target_feature(enable = "avx2,fma")]
-unsafe fn model_fields(
-    block: &Block,
-    model: &Model<'_>,
-    fields: &Fields<'_>,
-    pull: &mut [f32],
-    push: &mut [f32],
-) -> f64 {
-    // SAFETY: as above.
-    unsafe { cells::model_fields::<__m256>(block, model, fields, pull, push) }
-}
-
-#[target_feature(enable = "avx2,fma")]
-unsafe fn fields(block: &Block, fields: &Fields<'_>, pull: &mut [f32], push: &mut [f32]) -> f64 {
-    // SAFETY: as above.
-    unsafe { cells::fields::<__m256>(block, fields, pull, push) }
-}
-
-#[target_feature(enable = "avx2,fma")]
-unsafe fn project_activations(
-    block: &Block,
-    layout: Layout,
-    columns: &[f32],
-    field: &[f32],
-    sums: &mut [f32],
-) {
-    // SAFETY: as above.
-    unsafe { micro::project_activations::<__m256>(block, layout, columns, field, sums) }
-}
-
-#[target_feature(enable = "avx2,fma")]
-unsafe fn project_templates(block: &Block, h: &[f32], field: &[f32], out: &mut [f32]) {
-    // SAFETY: as above.
-    unsafe { micro::project_templates::<__m256>(block, h, field, out) }
-}
+phases!("avx2,fma", __m256);
 
 /// The mask of the first lanes.
 #[inline(always)]

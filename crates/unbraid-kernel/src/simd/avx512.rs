@@ -3,72 +3,18 @@
 use std::arch::x86_64::{
     __m512, __mmask16, _mm_loadu_ps, _mm512_add_pd, _mm512_add_ps, _mm512_and_si512,
     _mm512_broadcast_f32x4, _mm512_castpd_ps, _mm512_castps_si512, _mm512_castps512_ps256,
-    _mm512_castsi512_ps, _mm512_cvtepi32_ps, _mm512_cvtps_pd, _mm512_extractf32x8_ps,
-    _mm512_fmadd_ps, _mm512_fnmadd_ps, _mm512_loadu_ps, _mm512_mask_storeu_ps,
+    _mm512_castsi512_ps, _mm512_cvtepi32_ps, _mm512_cvtps_pd, _mm512_div_ps,
+    _mm512_extractf32x8_ps, _mm512_fmadd_ps, _mm512_loadu_ps, _mm512_mask_storeu_ps,
     _mm512_maskz_loadu_ps, _mm512_maskz_mov_ps, _mm512_max_ps, _mm512_min_ps, _mm512_mul_ps,
-    _mm512_rcp14_ps, _mm512_reduce_add_pd, _mm512_roundscale_ps, _mm512_scalef_ps,
-    _mm512_set1_epi32, _mm512_set1_pd, _mm512_set1_ps, _mm512_storeu_ps, _mm512_sub_epi32,
-    _mm512_sub_ps,
+    _mm512_permutexvar_ps, _mm512_reduce_add_pd, _mm512_roundscale_ps, _mm512_scalef_ps,
+    _mm512_set1_epi32, _mm512_set1_pd, _mm512_set1_ps, _mm512_srli_epi32, _mm512_storeu_ps,
+    _mm512_sub_epi32, _mm512_sub_ps,
 };
 
-use super::{
-    cells, micro,
-    vector::{EXPONENT, Lanes, SQRT_HALF, Vector},
-};
-use crate::{
-    pack::Layout,
-    phase::{Block, Fields, Model, Phases},
-};
+use super::math::LnTable;
+use super::vector::{EXPONENT, Lanes, SQRT_HALF, Vector};
 
-pub(crate) static PHASES: Phases = Phases {
-    product,
-    model_fields,
-    fields,
-    project_activations,
-    project_templates,
-};
-
-#[target_feature(enable = "avx512f,avx512dq,avx2,fma")]
-unsafe fn product(block: &Block, model: &Model<'_>, out: &mut [f32]) {
-    // SAFETY: this function's own contract, that the processor has the instruction set.
-    unsafe { micro::product::<__m512>(block, model, out) }
-}
-
-#[target_feature(enable = "avx512f,avx512dq,avx2,fma")]
-unsafe fn model_fields(
-    block: &Block,
-    model: &Model<'_>,
-    fields: &Fields<'_>,
-    pull: &mut [f32],
-    push: &mut [f32],
-) -> f64 {
-    // SAFETY: as above.
-    unsafe { cells::model_fields::<__m512>(block, model, fields, pull, push) }
-}
-
-#[target_feature(enable = "avx512f,avx512dq,avx2,fma")]
-unsafe fn fields(block: &Block, fields: &Fields<'_>, pull: &mut [f32], push: &mut [f32]) -> f64 {
-    // SAFETY: as above.
-    unsafe { cells::fields::<__m512>(block, fields, pull, push) }
-}
-
-#[target_feature(enable = "avx512f,avx512dq,avx2,fma")]
-unsafe fn project_activations(
-    block: &Block,
-    layout: Layout,
-    columns: &[f32],
-    field: &[f32],
-    sums: &mut [f32],
-) {
-    // SAFETY: as above.
-    unsafe { micro::project_activations::<__m512>(block, layout, columns, field, sums) }
-}
-
-#[target_feature(enable = "avx512f,avx512dq,avx2,fma")]
-unsafe fn project_templates(block: &Block, h: &[f32], field: &[f32], out: &mut [f32]) {
-    // SAFETY: as above.
-    unsafe { micro::project_templates::<__m512>(block, h, field, out) }
-}
+phases!("avx512f,avx512dq,avx2,fma", __m512);
 
 /// The mask of the first lanes.
 #[inline(always)]
@@ -115,14 +61,7 @@ impl Lanes for __m512 {
     #[inline(always)]
     fn ratio(self, divisor: Self) -> Self {
         // SAFETY: a value of this type exists only where its instruction set does.
-        unsafe {
-            // The division unit is slow; 14 bits and one step of Newton on the quotient are
-            // as exact.
-            let reciprocal = _mm512_rcp14_ps(divisor);
-            let quotient = _mm512_mul_ps(self, reciprocal);
-            let rest = _mm512_fnmadd_ps(quotient, divisor, self);
-            _mm512_fmadd_ps(rest, reciprocal, quotient)
-        }
+        unsafe { _mm512_div_ps(self, divisor) }
     }
     #[inline(always)]
     fn round(self) -> Self {
@@ -140,6 +79,22 @@ impl Lanes for __m512 {
                 _mm512_cvtepi32_ps(exponent),
                 _mm512_castsi512_ps(_mm512_sub_epi32(bits, exponent)),
             )
+        }
+    }
+    #[inline(always)]
+    fn ln(self) -> Self {
+        // SAFETY: a value of this type exists only where its instruction set does.
+        unsafe {
+            let bits = _mm512_castps_si512(self);
+            let above = _mm512_sub_epi32(bits, _mm512_set1_epi32(SQRT_HALF));
+            let exponent = _mm512_and_si512(above, _mm512_set1_epi32(EXPONENT));
+            let m = _mm512_castsi512_ps(_mm512_sub_epi32(bits, exponent));
+            // The permutation looks at the lowest four bits only.
+            let piece = _mm512_srli_epi32::<{ LnTable::SHIFT }>(above);
+            let (inverses, logs) = (LnTable::INVERSES.as_ptr(), LnTable::LOGS.as_ptr());
+            let inverse = _mm512_permutexvar_ps(piece, _mm512_loadu_ps(inverses));
+            let log = _mm512_permutexvar_ps(piece, _mm512_loadu_ps(logs));
+            LnTable::finish(_mm512_cvtepi32_ps(exponent), m, inverse, log)
         }
     }
     #[inline(always)]

@@ -87,45 +87,61 @@ unsafe fn fused_blocks<V: Vector, F: Formula, const OBJECTIVE: bool>(
     let mut total = 0.0;
     for column in (0..width).step_by(V::GROUP * V::LEN) {
         let (vectors, count) = strip::<V>(column, width);
-        with_vectors!(V, vectors, |N| for_row_blocks!(V, frames, |frame, M| {
-            // SAFETY: rows frame..frame + M and columns column..column + count of the block exist.
-            unsafe {
-                let strip = fields.v.as_ptr().add(frame * bins + first + column);
-                prefetch::<V, M>(strip.wrapping_add(fields.ahead), bins);
-                let sums = model_block::<V, M, N>(block, model, frame, column, count);
-                let mut terms = V::splat(0.0);
-                for (m, sums) in sums.iter().enumerate() {
-                    let v = fields.v.as_ptr().add((frame + m) * bins + first + column);
-                    let to = (frame + m) * BLOCK + column;
-                    for (n, &sum) in sums.iter().enumerate() {
-                        let (v, rest) = (v.add(n * V::LEN), count - n * V::LEN);
-                        let whole = count == N * V::LEN;
-                        let mut v = if whole {
-                            V::load(v)
-                        } else {
-                            V::load_first(v, rest)
-                        };
-                        if F::DATA_FLOOR {
-                            v = v.max(data_floor);
-                        }
-                        let (new_pull, new_push) = formula.fields(v, sum);
-                        new_pull.store(pull.as_mut_ptr().add(to + n * V::LEN));
-                        if F::PUSH {
-                            new_push.store(push.as_mut_ptr().add(to + n * V::LEN));
-                        }
-                        if OBJECTIVE {
-                            let term = formula.divergence(v, sum, new_pull, new_push);
-                            terms = terms.add(if whole { term } else { term.keep_first(rest) });
+        with_vectors!(V, vectors, |N| {
+            // One sum per vector, so that none has to wait for another.
+            let mut terms = [V::splat(0.0); N];
+            for_row_blocks!(V, frames, |frame, M| {
+                // SAFETY: rows frame..frame + M and columns column..column + count of the block exist.
+                unsafe {
+                    let strip = fields.v.as_ptr().add(frame * bins + first + column);
+                    prefetch::<V, M>(strip.wrapping_add(fields.ahead), bins);
+                    let sums = model_block::<V, M, N>(block, model, frame, column, count);
+                    for (m, sums) in sums.iter().enumerate() {
+                        let v = fields.v.as_ptr().add((frame + m) * bins + first + column);
+                        let to = (frame + m) * BLOCK + column;
+                        for (n, (&sum, terms)) in sums.iter().zip(&mut terms).enumerate() {
+                            let (v, rest) = (v.add(n * V::LEN), count - n * V::LEN);
+                            let whole = count == N * V::LEN;
+                            let mut v = if whole {
+                                V::load(v)
+                            } else {
+                                V::load_first(v, rest)
+                            };
+                            if F::DATA_FLOOR {
+                                v = v.max(data_floor);
+                            }
+                            let (new_pull, new_push) = formula.fields(v, sum);
+                            new_pull.store(pull.as_mut_ptr().add(to + n * V::LEN));
+                            if F::PUSH {
+                                new_push.store(push.as_mut_ptr().add(to + n * V::LEN));
+                            }
+                            if OBJECTIVE {
+                                let term = formula.divergence(v, sum, new_pull, new_push);
+                                *terms =
+                                    terms.add(if whole { term } else { term.keep_first(rest) });
+                            }
                         }
                     }
+                    if OBJECTIVE && (frame + M) % ROWS_IN_F32 == 0 {
+                        total += take(&mut terms);
+                    }
                 }
-                if OBJECTIVE {
-                    total += terms.sum();
-                }
+            });
+            if OBJECTIVE {
+                total += take(&mut terms);
             }
-        }));
+        });
     }
     total
+}
+
+/// All terms of the divergence in f64; the sums begin anew.
+#[inline(always)]
+fn take<V: Vector, const N: usize>(terms: &mut [V; N]) -> f64 {
+    let (first, rest) = terms.split_first().expect("a group has a vector");
+    let sum = rest.iter().fold(*first, |sum, &term| sum.add(term));
+    *terms = [V::splat(0.0); N];
+    sum.sum()
 }
 
 /// Ask for a strip of the data, `M` rows, to come into the second-level cache: there are more rows

@@ -19,6 +19,11 @@ pub(crate) trait Lanes: Copy {
     fn round(self) -> Self;
     /// For normal x > 0: (e · 2^23, m) with x = m · 2^e and m from √½ up to √2; finite for x = 0.
     fn split(self) -> (Self, Self);
+    /// ln x for normal x > 0, to 1e-7; something finite for x = 0.
+    #[inline(always)]
+    fn ln(self) -> Self {
+        super::math::ln_by_polynomial(self)
+    }
     /// `self · 2^n` for a whole n from −126 to 127.
     fn scale(self, n: Self) -> Self;
 }

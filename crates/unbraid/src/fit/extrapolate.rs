@@ -5,6 +5,7 @@
 //! `docs/theory.md` says why.
 
 use ndarray::{Array2, Zip};
+use rayon::prelude::*;
 
 use crate::model::{Column, LowRank, Update};
 
@@ -14,6 +15,11 @@ const INERTIA: f32 = 7.0;
 /// No factor changes by more than this through extrapolation. What falls too fast in the first
 /// iterations may take hundreds to come back, as steps multiply.
 const FARTHEST: f32 = 3.0;
+
+/// Rows of a factor that a thread moves at a time.
+const ROWS_AT_ONCE: usize = 512;
+
+const CONTIGUOUS: &str = "factors are contiguous";
 
 /// The way the fit has come, and how far it dares to look ahead.
 pub(super) struct Momentum {
@@ -97,12 +103,19 @@ impl Momentum {
             (&mut model.pan_gains, &self.before.pan_gains, of(&self.pan)),
         ];
         for (now, before, shares) in rows {
-            for (mut now, before) in now.outer_iter_mut().zip(before.outer_iter()) {
-                Zip::from(&mut now)
-                    .and(&before)
-                    .and(&shares)
-                    .for_each(|c, &q, &share| *c = beyond(*c, q, share));
-            }
+            let len = ROWS_AT_ONCE * shares.len();
+            let now = now.as_slice_mut().expect(CONTIGUOUS);
+            let before = before.as_slice().expect(CONTIGUOUS);
+            now.par_chunks_mut(len)
+                .zip(before.par_chunks(len))
+                .for_each(|(now, before)| {
+                    let rows = now.chunks_exact_mut(shares.len());
+                    for (now, before) in rows.zip(before.chunks_exact(shares.len())) {
+                        for ((c, &q), &share) in now.iter_mut().zip(before).zip(&shares) {
+                            *c = beyond(*c, q, share);
+                        }
+                    }
+                });
         }
         model.normalize();
         true

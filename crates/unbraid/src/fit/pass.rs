@@ -25,6 +25,9 @@ const TILE_FRAMES: usize = 48;
 /// runs in order, so this number, and not the number of threads, decides the rounding.
 const RUNS: usize = 16;
 
+/// Values of the runs' sums that a thread adds up at a time.
+const ADDED_AT_ONCE: usize = 4096;
+
 /// Why the kernel's own checks cannot fail here.
 pub(super) const CHECKED: &str =
     "β, floor and shapes were checked, and the instruction set is detected";
@@ -312,8 +315,22 @@ impl<'a> Pass<'a> {
             .runs
             .split_first_mut()
             .expect("there is at least one frame");
-        for run in rest {
-            total.sums.add(&run.sums);
+        // Every value is a sum of its own, so they may be cut among threads as one likes.
+        let add = |total: &mut [Vec<f32>], part: fn(&Sums) -> &[Vec<f32>]| {
+            for (plane, total) in total.iter_mut().enumerate() {
+                let pieces = total.par_chunks_mut(ADDED_AT_ONCE).enumerate();
+                pieces.for_each(|(piece, total)| {
+                    for run in &*rest {
+                        let part = &part(&run.sums)[plane][piece * ADDED_AT_ONCE..];
+                        total.iter_mut().zip(part).for_each(|(sum, x)| *sum += x);
+                    }
+                });
+            }
+        };
+        add(&mut total.sums.pull, |sums| &sums.pull);
+        add(&mut total.sums.push, |sums| &sums.push);
+        for run in &*rest {
+            total.sums.divergence += run.sums.divergence;
         }
         total.sums.divergence
     }
@@ -437,15 +454,6 @@ impl Sums {
         let planes = self.pull.iter_mut().chain(&mut self.push);
         planes.for_each(|plane| plane.fill(0.0));
         self.divergence = 0.0;
-    }
-
-    fn add(&mut self, other: &Self) {
-        for (total, part) in [(&mut self.pull, &other.pull), (&mut self.push, &other.push)] {
-            for (total, part) in total.iter_mut().flatten().zip(part.iter().flatten()) {
-                *total += part;
-            }
-        }
-        self.divergence += other.divergence;
     }
 }
 

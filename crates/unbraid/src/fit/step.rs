@@ -7,7 +7,7 @@ use ndarray::Axis;
 
 use crate::Spectrogram;
 use crate::divergence::step_exponent;
-use crate::model::{Column, LowRank, Penalties, Update};
+use crate::model::{Column, LowRank, Penalties, Update, sum};
 
 /// Factors below this are as good as silent; they become zero, because arithmetic on subnormal
 /// numbers is many times slower.
@@ -42,6 +42,8 @@ pub(super) struct ActivationsStep<'a> {
     loudness: Vec<f32>,
     /// Neighbours in time are those before the step; kept only for continuity.
     before: Option<ndarray::Array2<f32>>,
+    /// The one power of all components, where none has penalties and all learn.
+    alike: Option<Power>,
 }
 
 impl Step {
@@ -116,10 +118,14 @@ impl Step {
             .iter()
             .any(|w| w.continuity > 0.0)
             .then(|| model.activations.clone());
+        let learn = |column: &Column| column.activations == Update::Learn;
+        let plain = self.weights.iter().all(|w| !w.any) && self.columns.iter().all(learn);
+        let alike = self.weights.first().filter(|_| plain);
         ActivationsStep {
             step: self,
             loudness,
             before,
+            alike: alike.map(|weights| Power::new(weights.exponent)),
         }
     }
 
@@ -131,13 +137,23 @@ impl Step {
             let Some(rate) = self.columns[k].templates.rate() else {
                 continue;
             };
+            let (pull, push) = (
+                plane_row(pull, k, components),
+                plane_row(push, k, components),
+            );
+            if !weights.any {
+                let power = Power::new(weights.templates_exponent * rate);
+                let mut row = model.templates.row_mut(k);
+                let row = row.as_slice_mut().expect("templates are contiguous");
+                match *push {
+                    [push] => step_all(row, pull, |_| push, power),
+                    _ => step_all(row, pull, |bin| push[bin], power),
+                }
+                continue;
+            }
             let h = ActivationNorms::of(model, k, weights);
             let gain = mean_gain(model, k);
-            let w = if weights.any {
-                Norms::of(model.templates.row(k).iter())
-            } else {
-                Norms::NONE
-            };
+            let w = Norms::of(model.templates.row(k).iter());
             // Penalties on activations, seen from the template, grow with its norm:
             // ‖w‖ ≤ (‖w‖² / ‖w̃‖ + ‖w̃‖) / 2, with equality at w̃, the template before the step.
             let quadratic = f64::from(weights.activations_l2) * h.squares
@@ -166,8 +182,8 @@ impl Step {
                 let down = push + push_all + push_each * *w;
                 *w = stepped(*w, up, down, power);
             };
-            let each = row.iter_mut().zip(plane_row(pull, k, components));
-            match plane_row(push, k, components) {
+            let each = row.iter_mut().zip(pull);
+            match push {
                 [push] => each.for_each(|(w, pull)| step(w, *pull, *push)),
                 push => each
                     .zip(push)
@@ -238,6 +254,13 @@ impl Step {
 impl ActivationsStep<'_> {
     /// Step the activations of one tile, whose first frame is `start`.
     pub(super) fn tile(&self, start: usize, h: &mut [f32], pull: &[f32], push: &[f32]) {
+        match self.alike {
+            Some(power) => step_all(h, pull, |i| push[i], power),
+            None => self.tile_by_component(start, h, pull, push),
+        }
+    }
+
+    fn tile_by_component(&self, start: usize, h: &mut [f32], pull: &[f32], push: &[f32]) {
         let components = self.loudness.len();
         for (k, weights) in self.step.weights.iter().enumerate() {
             let Some(rate) = self.step.columns[k].activations.rate() else {
@@ -286,6 +309,30 @@ impl Power {
     }
 }
 
+/// The step of factors that have one power and no penalties, in loops that compilers vectorize.
+fn step_all(factors: &mut [f32], up: &[f32], down: impl Fn(usize) -> f32, power: Power) {
+    match power {
+        Power::One => step_each(factors, up, down, |ratio| ratio),
+        Power::Half => step_each(factors, up, down, f32::sqrt),
+        Power::Other(exponent) => step_each(factors, up, down, |ratio| ratio.powf(exponent)),
+    }
+}
+
+#[inline]
+fn step_each(
+    factors: &mut [f32],
+    up: &[f32],
+    down: impl Fn(usize) -> f32,
+    power: impl Fn(f32) -> f32,
+) {
+    for (i, (factor, &up)) in factors.iter_mut().zip(up).enumerate() {
+        let down = down(i);
+        let next = *factor * power(up / down);
+        let next = if next < VANISHED { 0.0 } else { next };
+        *factor = if down <= 0.0 { *factor } else { next };
+    }
+}
+
 /// The multiplicative step of one factor.
 #[inline]
 fn stepped(factor: f32, up: f32, down: f32, power: Power) -> f32 {
@@ -305,9 +352,15 @@ fn stepped(factor: f32, up: f32, down: f32, power: Power) -> f32 {
 
 /// The sums of every component's template and of its pan gains.
 pub(super) fn scales(model: &LowRank) -> Vec<[f64; 2]> {
-    let sum = |values: ndarray::ArrayView1<'_, f32>| values.iter().map(|&x| f64::from(x)).sum();
     (0..model.components())
-        .map(|k| [sum(model.templates.row(k)), sum(model.pan_gains.column(k))])
+        .map(|k| {
+            let template = model.templates.row(k);
+            let gains = model.pan_gains.column(k);
+            [
+                sum(template.to_slice().expect("templates are contiguous")),
+                gains.iter().map(|&gain| f64::from(gain)).sum(),
+            ]
+        })
         .collect()
 }
 
@@ -323,11 +376,6 @@ struct Norms {
 }
 
 impl Norms {
-    const NONE: Self = Self {
-        l1: 0.0,
-        squares: 0.0,
-    };
-
     fn of<'v>(values: impl Iterator<Item = &'v f32>) -> Self {
         values.fold(
             Self {

@@ -13,6 +13,7 @@ mod voice;
 
 pub use bands::Bands;
 pub use column::{Column, Penalties, Update};
+pub(crate) use low_rank::sum;
 pub use low_rank::{LowRank, Part};
 pub use start::Start;
 pub(crate) use voice::ROWS;
