@@ -122,7 +122,7 @@ unsafe fn fused_blocks<V: Vector, F: Formula, const OBJECTIVE: bool>(
                             }
                         }
                     }
-                    if OBJECTIVE && (frame + M) % ROWS_IN_F32 == 0 {
+                    if OBJECTIVE && (frame + M).is_multiple_of(ROWS_IN_F32) {
                         total += take(&mut terms);
                     }
                 }
