@@ -19,7 +19,7 @@ export interface Step {
   what: string;
 }
 
-export const KINDS = ["drums", "kick", "snare", "hihat", "cymbals", "percussion", "guitar", "voice", "piano", "bass", "rest"];
+export const KINDS = ["drums", "guitar", "voice", "piano", "bass", "rest"];
 
 /** Give components to a source, or (null) back to the suggestion. */
 export function assign(edits: Edits, components: number[], source: number | null): Edits {
