@@ -12,6 +12,7 @@ mod bench;
 mod clips;
 mod crosscheck;
 mod demo;
+mod drums;
 mod files;
 mod piano;
 mod python;
@@ -48,6 +49,10 @@ enum Command {
     BenchWorker,
     /// Separate every clip by every recipe and baseline, and rewrite docs/quality.md
     Quality(quality::Arguments),
+    /// Measure how well drums are told from the rest, and write docs/drums.md
+    Drums(drums::Arguments),
+    /// Train the network that hears drums, from packages of sounds
+    TrainDrums(drums::TrainArguments),
     /// Make the demo clip and its stems anew from the packages they come from
     Demo(demo::Arguments),
     /// Make the built-in piano's templates anew from recorded notes
@@ -62,6 +67,8 @@ fn main() -> ExitCode {
         Command::Bench(arguments) => bench::run(&arguments).map(|()| ExitCode::SUCCESS),
         Command::BenchWorker => bench::worker::run().map(|()| ExitCode::SUCCESS),
         Command::Quality(arguments) => quality::run(&arguments).map(|()| ExitCode::SUCCESS),
+        Command::Drums(arguments) => drums::run(&arguments).map(|()| ExitCode::SUCCESS),
+        Command::TrainDrums(arguments) => drums::train(&arguments).map(|()| ExitCode::SUCCESS),
         Command::Demo(arguments) => demo::run(&arguments).map(|()| ExitCode::SUCCESS),
         Command::Piano(arguments) => piano::run(&arguments).map(|()| ExitCode::SUCCESS),
     };

@@ -63,8 +63,8 @@ pub(crate) struct SeparateArgs {
     #[arg(required = true, value_name = "FILE")]
     pub(crate) files: Vec<PathBuf>,
 
-    /// The sources to find, separated by commas: drums, guitar, voice, piano, bass, rest, or a
-    /// name of your own with one of them (`solo=guitar`) or with --assign [default: drums,rest]
+    /// The sources to find, separated by commas: drums, guitar, voice, piano, bass, rest; kick, snare, hihat,
+    /// cymbals, percussion, of the recording or of a stem of drums; or a name of your own with one of them (`solo=guitar`) or with --assign [default: drums,rest]
     #[arg(short, long, value_name = "LIST")]
     pub(crate) sources: Option<String>,
 
@@ -90,8 +90,8 @@ pub(crate) struct SeparateArgs {
     #[arg(long)]
     pub(crate) why: bool,
 
-    /// What decides how much is drums: features, the components' own, that can be read; learnt, a
-    /// small network as well, and drums against one other source are fitted again from what it hears
+    /// What decides how much is drums: none, only how percussive the recording is where a component sounds; features, the
+    /// components' own, that can be read; learnt, a small network as well, and the sources are fitted again from what it hears
     #[arg(long, value_enum, default_value_t = EvidenceArg::Learnt)]
     pub(crate) evidence: EvidenceArg,
 
@@ -119,6 +119,7 @@ pub(crate) struct SeparateArgs {
 /// Where the grouping's evidence comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum EvidenceArg {
+    None,
     Features,
     Learnt,
 }
@@ -126,6 +127,7 @@ pub(crate) enum EvidenceArg {
 impl From<EvidenceArg> for DrumEvidence {
     fn from(evidence: EvidenceArg) -> Self {
         match evidence {
+            EvidenceArg::None => Self::None,
             EvidenceArg::Features => Self::Features,
             EvidenceArg::Learnt => Self::Learnt,
         }
@@ -177,6 +179,10 @@ pub(crate) struct GroupArgs {
     /// The recording, if it is no longer where it was
     #[arg(long, value_name = "FILE")]
     pub(crate) input: Option<PathBuf>,
+
+    /// What decides how much of a component is drums, as in `separate`
+    #[arg(long, value_enum, default_value_t = EvidenceArg::Learnt)]
+    pub(crate) evidence: EvidenceArg,
 
     #[command(flatten)]
     pub(crate) stems: StemArgs,
@@ -481,6 +487,14 @@ pub(crate) struct InfoArgs {
     /// A recording, a dictionary, or a folder that `separate` or `factorize` wrote
     #[arg(value_name = "FILE|DIR")]
     pub(crate) path: PathBuf,
+
+    /// The sources, as in `separate`, whose cost is estimated [default: drums,rest]
+    #[arg(short, long, value_name = "LIST", default_value = "drums,rest")]
+    pub(crate) sources: String,
+
+    /// As in `separate`
+    #[arg(long, value_enum, default_value_t = EvidenceArg::Learnt)]
+    pub(crate) evidence: EvidenceArg,
 
     /// Print JSON
     #[arg(long)]

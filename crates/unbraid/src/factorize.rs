@@ -3,8 +3,12 @@
 use serde::{Deserialize, Serialize};
 
 use crate::analysis::hpss;
+use crate::evidence::ClassShares;
 use crate::fit::Fit;
-use crate::group::{FactorView, Grouping, Overrides, Source, group, percussive_shares};
+use crate::group::{
+    Basis, FactorView, Grouping, Overrides, Source, class_shares, group, group_by,
+    percussive_shares,
+};
 use crate::knowledge::hints::Grid;
 use crate::observe::Observer;
 use crate::recipe::{BlindConfig, blind};
@@ -158,6 +162,25 @@ impl Factorization {
     /// [`Error::Config`] if an override names a source or component that does not exist.
     pub fn group(&self, sources: &[Source], overrides: &Overrides) -> Result<Grouping, Error> {
         group(&self.factors(), sources, overrides)
+    }
+
+    /// The same with the network of [`crate::evidence`], which listens to the recording again.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Factorization::group`] and [`Factorization::spectrogram`].
+    pub fn group_by_network(
+        &self,
+        audio: &Audio,
+        sources: &[Source],
+        overrides: &Overrides,
+        observer: &mut dyn Observer,
+    ) -> Result<Grouping, Error> {
+        let factors = self.factors();
+        let values = self.spectrogram(audio, observer)?.magnitudes();
+        let heard = ClassShares::of(values.view(), factors.bin_hz(), factors.hop_secs());
+        let classes = class_shares(&factors, values.view(), &heard)?;
+        group_by(&factors, sources, overrides, Basis::Network(classes.view()))
     }
 
     /// How the recording is shared out, given the components of each source.

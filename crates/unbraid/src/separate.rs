@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::factorize::{FactorizeConfig, factorize};
-use crate::group::{Kind, Overrides, Source};
+use crate::group::{Basis, Kind, Overrides, Source, group_by};
 use crate::knowledge::{Atom, Dictionary, FINENESS};
 use crate::mask::Render;
 use crate::observe::Observer;
@@ -69,7 +69,7 @@ pub fn separate(
     let drummed = config
         .sources
         .iter()
-        .any(|source| source.kind == Some(Kind::Drums));
+        .any(|source| source.kind.is_some_and(Kind::is_percussive));
     if drummed
         && config.instruments.is_empty()
         && config.drums.evidence == DrumEvidence::Learnt
@@ -173,7 +173,16 @@ fn blind(
     observer: &mut dyn Observer,
 ) -> Result<Separation, Error> {
     let factorization = factorize(audio, &config.factorize, observer)?;
-    let grouping = factorization.group(&config.sources, &config.overrides)?;
+    let basis = match config.drums.evidence {
+        DrumEvidence::None => Basis::Percussive,
+        DrumEvidence::Features | DrumEvidence::Learnt => Basis::Features,
+    };
+    let grouping = group_by(
+        &factorization.factors(),
+        &config.sources,
+        &config.overrides,
+        basis,
+    )?;
     let sharing = factorization.sharing(&grouping.members(), config.stems)?;
     Ok(Separation {
         sources: grouping.sources.clone(),

@@ -502,3 +502,204 @@ impl Sharing for Ensemble {
         shares.mapv_inplace(|share| share * scale);
     }
 }
+
+/// Shares that are known for every bin.
+#[derive(Debug)]
+pub struct Masks {
+    stft: Stft,
+    /// `(sources, frames, bins)`.
+    shares: Array3<f32>,
+    render: Render,
+    residual: bool,
+}
+
+impl Masks {
+    /// Share out by these, `(sources, frames, bins)`, alike in all channels.
+    ///
+    /// With [`StemsConfig::residual`] a silent source is added, for they leave nothing over.
+    ///
+    /// # Errors
+    ///
+    /// - [`Error::Config`] for a setting that is not allowed; [`Render::Model`] is not, as there is none.
+    /// - [`Error::Shape`] if they are not for the transform's bins.
+    /// - [`Error::NotNonNegative`] if a share is negative or not a number.
+    pub fn new(stft: Stft, shares: Array3<f32>, config: StemsConfig) -> Result<Self, Error> {
+        config.render.check()?;
+        if config.render == Render::Model {
+            let requirement = "ratio or binary where shares are known but no model";
+            return Err(Error::config("stems.render", "model", requirement));
+        }
+        let (sources, frames, bins) = shares.dim();
+        if bins != stft.bins() {
+            return Err(Error::Shape {
+                what: "the masks (sources, frames, bins)",
+                expected: vec![sources, frames, stft.bins()],
+                actual: vec![sources, frames, bins],
+            });
+        }
+        let legal = |share: f32| share.is_finite() && share >= 0.0;
+        if let Some((at, share)) = shares.indexed_iter().find(|(_, share)| !legal(**share)) {
+            return Err(Error::NotNonNegative {
+                what: "the masks",
+                value: f64::from(*share),
+                at: vec![at.0, at.1, at.2],
+            });
+        }
+        Ok(Self {
+            stft,
+            shares,
+            render: config.render,
+            residual: config.residual,
+        })
+    }
+}
+
+impl Sharing for Masks {
+    fn stft(&self) -> &Stft {
+        &self.stft
+    }
+
+    fn sources(&self) -> usize {
+        self.shares.len_of(Axis(0)) + usize::from(self.residual)
+    }
+
+    fn channels(&self) -> usize {
+        1
+    }
+
+    fn frames(&self) -> usize {
+        self.shares.len_of(Axis(1))
+    }
+
+    fn share(
+        &self,
+        _spectrum: &Spectrum,
+        frames: Range<usize>,
+        _channel: usize,
+        shares: &mut ArrayViewMut3<'_, f32>,
+    ) {
+        let known = self.shares.len_of(Axis(0));
+        let (mut own, mut residual) = shares.view_mut().split_at(Axis(0), known);
+        own.assign(&self.shares.slice(s![.., frames, ..]));
+        residual.fill(0.0);
+        let shared = match self.render {
+            Render::Ratio { exponent } => share_out(shares, exponent),
+            Render::Binary | Render::Model => winner_takes_all(shares),
+        };
+        shared.expect("shares were checked");
+    }
+}
+
+/// Groups of sources shared out by one sharing, and the sources of each group by another.
+///
+/// ```text
+/// share_s = share of the group of s · inner_s / Σ_{r in the group} inner_r
+/// ```
+#[derive(Debug)]
+pub struct Nested {
+    groups: Box<dyn Sharing>,
+    /// The sources of each group.
+    members: Vec<Vec<usize>>,
+    within: Components,
+    /// No source stands alone: groups of one source need no inner sharing.
+    plain: bool,
+}
+
+impl Nested {
+    /// `groups` shares out the groups; `within`, all sources. A source in no group gets nothing. If `groups` has one
+    /// source more than there are groups, that is a residual, and stays the last.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Shape`] if the two are not for the same bins and frames, or `groups` not for so many groups.
+    pub fn new(
+        groups: Box<dyn Sharing>,
+        members: Vec<Vec<usize>>,
+        within: Components,
+    ) -> Result<Self, Error> {
+        let known = groups.sources().min(members.len());
+        let expected = vec![known, within.stft().bins(), within.frames()];
+        let actual = vec![members.len(), groups.stft().bins(), groups.frames()];
+        let residuals = groups.sources().saturating_sub(members.len());
+        if expected != actual || residuals > 1 {
+            return Err(Error::Shape {
+                what: "the groups (groups, bins, frames)",
+                expected,
+                actual,
+            });
+        }
+        let plain = members.iter().all(|members| members.len() < 2);
+        Ok(Self {
+            groups,
+            members,
+            within,
+            plain,
+        })
+    }
+}
+
+impl Sharing for Nested {
+    fn stft(&self) -> &Stft {
+        self.groups.stft()
+    }
+
+    fn sources(&self) -> usize {
+        self.within.sources() + self.groups.sources() - self.members.len()
+    }
+
+    fn channels(&self) -> usize {
+        self.groups.channels()
+    }
+
+    fn frames(&self) -> usize {
+        self.groups.frames()
+    }
+
+    fn share(
+        &self,
+        spectrum: &Spectrum,
+        frames: Range<usize>,
+        channel: usize,
+        shares: &mut ArrayViewMut3<'_, f32>,
+    ) {
+        let (_, rows, bins) = shares.dim();
+        let mut groups = Array3::<f32>::zeros((self.groups.sources(), rows, bins));
+        self.groups
+            .share(spectrum, frames.clone(), channel, &mut groups.view_mut());
+        let sources = self.within.sources();
+        if self.plain {
+            shares.fill(0.0);
+        } else {
+            let mut inner = shares.slice_mut(s![..sources, .., ..]);
+            self.within.share(spectrum, frames, channel, &mut inner);
+        }
+        for (members, group) in self.members.iter().zip(groups.outer_iter()) {
+            if let [one] = members[..] {
+                shares.index_axis_mut(Axis(0), one).assign(&group);
+                continue;
+            }
+            let mut total = Array2::<f32>::zeros((rows, bins));
+            for &member in members {
+                total += &shares.index_axis(Axis(0), member);
+            }
+            let equal = 1.0 / members.len() as f32;
+            for &member in members {
+                ndarray::Zip::from(shares.index_axis_mut(Axis(0), member))
+                    .and(&total)
+                    .and(&group)
+                    .for_each(|share, &total, &group| {
+                        *share = group * if total > 0.0 { *share / total } else { equal };
+                    });
+            }
+        }
+        let ungrouped =
+            (0..sources).filter(|source| !self.members.iter().flatten().any(|it| it == source));
+        for source in ungrouped {
+            shares.index_axis_mut(Axis(0), source).fill(0.0);
+        }
+        if self.groups.sources() > self.members.len() {
+            let residual = groups.index_axis(Axis(0), self.members.len());
+            shares.index_axis_mut(Axis(0), sources).assign(&residual);
+        }
+    }
+}

@@ -2,7 +2,7 @@
 
 use std::ops::{ControlFlow, Range};
 
-use ndarray::{Array3, ArrayView3};
+use ndarray::{Array2, Array3, ArrayView3, Axis};
 use rayon::prelude::*;
 use realfft::num_complex::Complex32;
 use serde::{Deserialize, Serialize};
@@ -189,6 +189,17 @@ impl Spectrogram {
     #[must_use]
     pub fn view(&self) -> ArrayView3<'_, f32> {
         self.values.view().permuted_axes([0, 2, 1])
+    }
+
+    /// Magnitudes of all channels together, scaled, `(bins, frames)`.
+    #[must_use]
+    pub fn magnitudes(&self) -> Array2<f32> {
+        let sum = self.values.sum_axis(Axis(0));
+        let sum = match self.quantity {
+            Quantity::Magnitude => sum,
+            Quantity::Power => sum.mapv(f32::sqrt),
+        };
+        sum.reversed_axes()
     }
 
     /// What the values are.

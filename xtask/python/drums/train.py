@@ -92,6 +92,9 @@ class Mixer:
             stems[..., int(chance.choice([743, 1024, 1486])) :] = 0
         mixture = stems.sum(0)
         power = banded(mixture.abs().square())
+        if not power.any():
+            # A passage between hits with nothing beside it: its losses would be log 0 - log 0.
+            return self.item()
         cross = banded(stems.real * mixture.real + stems.imag * mixture.imag)
         own = banded(stems.real.square() + stems.imag.square())
         # The drums' own power is that of their sum, which the classes' powers do not add up to.

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use unbraid::group::{Kind, Overrides, Source, parse_sources};
+use unbraid::group::{Basis, Kind, Overrides, Source, group_by, parse_sources};
 use unbraid_io::atomic::OutputFolder;
 use unbraid_io::audio::Span;
 use unbraid_io::project::{
@@ -10,7 +10,7 @@ use unbraid_io::project::{
 };
 
 use super::{compact, json, manifest, print_json, print_why};
-use crate::args::GroupArgs;
+use crate::args::{EvidenceArg, GroupArgs};
 use crate::failure::Failure;
 use crate::input;
 use crate::progress::Line;
@@ -27,7 +27,6 @@ pub(crate) fn run(args: &GroupArgs) -> Result<(), Failure> {
     let state = state_folder(&args.project, current_state(&args.project)?);
     let project = read_manifest(&state)?;
     let factorization = read_fit(&state)?;
-    let grouping = factorization.group(&sources, &overrides)?;
 
     let target = args
         .output
@@ -47,6 +46,18 @@ pub(crate) fn run(args: &GroupArgs) -> Result<(), Failure> {
         )));
     }
     let mut line = Line::new(&args.project.display().to_string(), args.common.quiet);
+    let grouping = match args.evidence {
+        EvidenceArg::Learnt => {
+            factorization.group_by_network(&recording.audio, &sources, &overrides, &mut line)?
+        }
+        EvidenceArg::Features => factorization.group(&sources, &overrides)?,
+        EvidenceArg::None => group_by(
+            &factorization.factors(),
+            &sources,
+            &overrides,
+            Basis::Percussive,
+        )?,
+    };
     let stems = args.stems.config(false);
     let rendering = Rendering {
         audio: &recording.audio,

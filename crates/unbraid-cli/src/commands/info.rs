@@ -6,9 +6,12 @@ use std::time::Instant;
 
 use ndarray::Array3;
 use serde::Serialize;
+use unbraid::evidence::ClassShares;
 use unbraid::fit::{FitConfig, fit};
+use unbraid::group::{Kind, parse_sources};
 use unbraid::knowledge::{Atom, Dictionary, Provenance};
 use unbraid::model::{LowRank, Start};
+use unbraid::recipe::DrumsConfig;
 use unbraid::spectrogram::{Channels, Quantity};
 use unbraid::{Spectrogram, Stft, StftConfig};
 use unbraid_io::audio::{SourceFormat, probe};
@@ -16,7 +19,7 @@ use unbraid_io::knowledge::read_dictionary;
 use unbraid_io::project::{MANIFEST, read_manifest};
 
 use super::{compact, describe, print_json};
-use crate::args::InfoArgs;
+use crate::args::{EvidenceArg, InfoArgs};
 use crate::failure::Failure;
 
 /// What `info` says of a recording.
@@ -146,17 +149,28 @@ fn recording(args: &InfoArgs) -> Result<(), Failure> {
         Channels::Sum => 1,
         Channels::Pan => found.channels,
     };
+    let sources = parse_sources(&args.sources, &[])?;
+    let fitted_again = args.evidence == EvidenceArg::Learnt
+        && sources
+            .iter()
+            .any(|source| source.kind.is_some_and(Kind::is_percussive));
+    let again = fitted_again.then(DrumsConfig::default);
     let estimated_secs = match frames {
         Some(frames) => Some(
-            secs_per_frame(args, &stft)?
-                * (frames * planes) as f64
+            secs_per_frame(
+                args,
+                &stft,
+                found.sample_rate,
+                again.map(|it| it.component_iterations(&sources)),
+            )? * (frames * planes) as f64
                 * config.blind.restarts.max(1) as f64,
         ),
         None => None,
     };
-    let estimated_memory_bytes = len
-        .zip(frames)
-        .map(|(len, frames)| memory_bytes(len, frames, stft.bins(), found.channels, planes));
+    let estimated_memory_bytes = len.zip(frames).map(|(len, frames)| {
+        let planes = planes + again.map_or(2, |it| it.planes(&sources));
+        memory_bytes(len, frames, stft.bins(), found.channels, planes)
+    });
     let info = RecordingInfo {
         duration_secs: found
             .len_samples
@@ -197,9 +211,14 @@ fn recording(args: &InfoArgs) -> Result<(), Failure> {
         return Ok(());
     };
     println!("  spectrogram: {} bins × {frames} frames", info.bins);
+    let again = if fitted_again {
+        ", a network and fits in parts"
+    } else {
+        ""
+    };
     println!(
-        "  separating it with {} components, {} iterations: about {secs:.1} s and {} MB on this \
-         machine",
+        "  separating it with {} components, {} iterations{again}: about {secs:.1} s and {} MB on \
+         this machine",
         info.components,
         info.iterations,
         bytes.div_ceil(1_000_000)
@@ -208,7 +227,14 @@ fn recording(args: &InfoArgs) -> Result<(), Failure> {
 }
 
 /// Time a few iterations on made-up frames: what a frame costs here, with these settings.
-fn secs_per_frame(args: &InfoArgs, stft: &Stft) -> Result<f64, Failure> {
+///
+/// `again` is what fitting again costs, in iterations of one component, if the network is asked.
+fn secs_per_frame(
+    args: &InfoArgs,
+    stft: &Stft,
+    sample_rate: u32,
+    again: Option<usize>,
+) -> Result<f64, Failure> {
     const FRAMES: usize = 768;
     const ITERATIONS: usize = 24;
     /// What the rest of the chain costs beside 200 iterations of 16 components.
@@ -228,17 +254,27 @@ fn secs_per_frame(args: &InfoArgs, stft: &Stft) -> Result<f64, Failure> {
     let began = Instant::now();
     fit(start, &spectrogram, &config, &mut ())?;
     let per_iteration = began.elapsed().as_secs_f64() / ITERATIONS as f64;
-    let iterations = args.factorize.iterations as f64 + REST_ITERATIONS;
-    Ok(per_iteration * iterations / FRAMES as f64)
+    let mut iterations = args.factorize.iterations as f64 + REST_ITERATIONS;
+    let mut network_secs = 0.0;
+    if let Some(again) = again {
+        iterations += again as f64 / components as f64;
+        let began = Instant::now();
+        let stft = stft.config();
+        let bin_hz = f64::from(sample_rate) / stft.fft_len as f64;
+        let hop_secs = stft.hop_len as f64 / f64::from(sample_rate);
+        ClassShares::of(spectrogram.magnitudes().view(), bin_hz, hop_secs);
+        network_secs = began.elapsed().as_secs_f64();
+    }
+    Ok((per_iteration * iterations + network_secs) / FRAMES as f64)
 }
 
 /// The most that is in memory at once: samples (twice while they are read), the spectrogram, and
-/// what the grouping derives from it.
+/// what the grouping and the fits derive from it: `planes` arrays of its size.
 fn memory_bytes(len: usize, frames: usize, bins: usize, channels: usize, planes: usize) -> u64 {
     const PROGRAM: u64 = 30_000_000;
     let samples = 4 * (len * channels) as u64;
     let spectrogram = 4 * (frames * bins) as u64;
-    PROGRAM + (2 * samples).max(samples + spectrogram * (planes as u64 + 2))
+    PROGRAM + (2 * samples).max(samples + spectrogram * planes as u64)
 }
 
 fn project(args: &InfoArgs, folder: &Path) -> Result<(), Failure> {

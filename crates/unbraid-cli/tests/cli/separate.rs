@@ -385,3 +385,31 @@ fn a_voice_and_a_piano_have_a_model_of_their_own() {
         .failure()
         .stderr(predicate::str::contains("stems.residual"));
 }
+
+#[test]
+fn drums_are_taken_apart_whatever_the_evidence() {
+    let dir = tempfile::tempdir().unwrap();
+    let mixture = write_mixture(&dir.path().join("song.wav"));
+    for evidence in ["none", "features", "learnt"] {
+        unbraid(dir.path())
+            .args([
+                "separate",
+                "song.wav",
+                "-s",
+                "kick,snare,hihat,rest",
+                "--iterations",
+                "30",
+            ])
+            .args(["--evidence", evidence, "-o", evidence])
+            .assert()
+            .success();
+        let folder = dir.path().join(evidence).join("song");
+        let stems =
+            ["kick", "snare", "hihat", "rest"].map(|stem| folder.join(stem).with_extension("wav"));
+        let difference = worst_difference(&mixture, &stems);
+        assert!(
+            difference < INAUDIBLE * mixture.peak(),
+            "{evidence}: {difference}"
+        );
+    }
+}

@@ -1,10 +1,14 @@
 //! Planes of numbers come in; convolved planes go out: the few layers the network is made of.
 //!
 //! Legend: `c` channels, `h` rows (bands), `w` columns (frames); planes are `(c, h, w)`, the columns of
-//! a row together, so that the innermost loops run along time.
+//! a row together. A convolution is a matrix product of the weights with the patches that they cover.
 
-use ndarray::Array3;
-use rayon::prelude::*;
+use ndarray::linalg::general_mat_mul;
+use ndarray::parallel::prelude::*;
+use ndarray::{Array2, Array3, ArrayView2, ArrayViewMut2, Axis};
+
+/// Values of a block of patches: enough to be worth a product, few enough for the cache.
+const PATCH_VALUES: usize = 1 << 16;
 
 /// A convolution with zero padding of half its size, and an optional rectification behind it.
 #[derive(Debug, Clone)]
@@ -25,92 +29,86 @@ impl Convolution {
 
     /// Convolve at every place.
     pub(super) fn apply(&self, input: &Array3<f32>) -> Array3<f32> {
-        let (_, h, w) = input.dim();
-        let pad = self.size / 2;
-        let rows = |channel: usize, row: usize, kx: usize| {
-            // Column x reads x + kx − pad.
-            let source = row_of(input, channel, row);
-            let (first, skip) = (pad.saturating_sub(kx), kx.saturating_sub(pad));
-            (first, &source[skip.min(w)..w - first.min(w)])
-        };
-        self.run(h, w, |out_row, ky| (out_row + ky).checked_sub(pad), h, rows)
+        self.convolve(input, 1)
     }
 
     /// Convolve at every other row and column: half as many of both, rounded up.
     pub(super) fn apply_halving(&self, input: &Array3<f32>) -> Array3<f32> {
-        let (channels, h, w) = input.dim();
-        let (out_h, out_w) = (h.div_ceil(2), w.div_ceil(2));
-        // Columns apart by parity, so that reading every other one is reading them all.
-        let mut even = Array3::<f32>::zeros((channels, h, out_w));
-        let mut odd = Array3::<f32>::zeros((channels, h, out_w));
-        for c in 0..channels {
-            for y in 0..h {
-                let source = row_of(input, c, y);
-                for (x, &value) in source.iter().enumerate() {
-                    let plane = if x % 2 == 0 { &mut even } else { &mut odd };
-                    plane[[c, y, x / 2]] = value;
+        self.convolve(input, 2)
+    }
+
+    fn convolve(&self, input: &Array3<f32>, stride: usize) -> Array3<f32> {
+        let (_, h, w) = input.dim();
+        let (out_h, out_w) = (h.div_ceil(stride), w.div_ceil(stride));
+        let covered = self.inputs * self.size * self.size;
+        let weights = ArrayView2::from_shape((self.outputs(), covered), &self.weights)
+            .expect("weights have the shape that was read");
+        let mut out = Array2::<f32>::zeros((self.outputs(), out_h * out_w));
+        let rows = (PATCH_VALUES / (covered * out_w).max(1)).clamp(1, out_h.max(1));
+        out.axis_chunks_iter_mut(Axis(1), rows * out_w)
+            .into_par_iter()
+            .enumerate()
+            .for_each_init(Vec::new, |patches, (block, mut out)| {
+                patches.resize(covered * out.ncols(), 0.0);
+                let first = block * rows;
+                let shape = (covered, out.ncols());
+                let mut patches = ArrayViewMut2::from_shape(shape, patches.as_mut_slice())
+                    .expect("resized just above");
+                self.patches(input, first, stride, out_w, &mut patches);
+                for (mut row, bias) in out.outer_iter_mut().zip(&self.biases) {
+                    row.fill(*bias);
+                }
+                general_mat_mul(1.0, &weights, &patches, 1.0, &mut out);
+                if self.rectified {
+                    out.mapv_inplace(|value| value.max(0.0));
+                }
+            });
+        out.into_shape_with_order((self.outputs(), out_h, out_w))
+            .expect("made with this size")
+    }
+
+    /// Write what each weight meets, `(inputs · size · size, places)`, for the places of some rows from `first` on.
+    fn patches(
+        &self,
+        input: &Array3<f32>,
+        first: usize,
+        stride: usize,
+        out_w: usize,
+        patches: &mut ArrayViewMut2<'_, f32>,
+    ) {
+        let (_, h, w) = input.dim();
+        let pad = self.size / 2;
+        for (at, mut met) in patches.outer_iter_mut().enumerate() {
+            let (kx, ky) = (at % self.size, at / self.size % self.size);
+            let channel = at / (self.size * self.size);
+            let met = met.as_slice_mut().expect("rows are contiguous");
+            for (row, met) in met.chunks_exact_mut(out_w).enumerate() {
+                let source = (stride * (first + row) + ky).checked_sub(pad);
+                let Some(source) = source.filter(|&source| source < h) else {
+                    met.fill(0.0);
+                    continue;
+                };
+                let source = row_of(input, channel, source);
+                // Column x reads stride · x + kx − pad.
+                let begin = pad.saturating_sub(kx).div_ceil(stride).min(out_w);
+                let end = ((w + pad).saturating_sub(kx)).div_ceil(stride).min(out_w);
+                if begin >= end {
+                    met.fill(0.0);
+                    continue;
+                }
+                met[..begin].fill(0.0);
+                met[end..].fill(0.0);
+                let skip = stride * begin + kx - pad;
+                if stride == 1 {
+                    met[begin..end].copy_from_slice(&source[skip..skip + end - begin]);
+                } else {
+                    let values = source[skip..].iter().step_by(stride);
+                    for (met, value) in met[begin..end].iter_mut().zip(values) {
+                        *met = *value;
+                    }
                 }
             }
         }
-        let pad = self.size / 2;
-        let rows = |channel: usize, row: usize, kx: usize| {
-            // Column x reads 2x + kx − pad; pad is 1.
-            match kx {
-                0 => (1, &row_of(&odd, channel, row)[..out_w - 1]),
-                1 => (0, row_of(&even, channel, row)),
-                _ => (0, row_of(&odd, channel, row)),
-            }
-        };
-        debug_assert_eq!(pad, 1, "only convolutions of size 3 halve");
-        self.run(
-            out_h,
-            out_w,
-            |out_row, ky| (2 * out_row + ky).checked_sub(pad),
-            h,
-            rows,
-        )
-    }
-
-    /// `rows(channel, row, kx)` is the first column that is written and the values that go there and
-    /// behind.
-    fn run<'a>(
-        &self,
-        out_h: usize,
-        out_w: usize,
-        in_row: impl Fn(usize, usize) -> Option<usize> + Sync,
-        in_h: usize,
-        rows: impl Fn(usize, usize, usize) -> (usize, &'a [f32]) + Sync,
-    ) -> Array3<f32> {
-        let (outputs, size) = (self.outputs(), self.size);
-        let mut out = Array3::<f32>::zeros((outputs, out_h, out_w));
-        let values = out.as_slice_mut().expect("made contiguous just above");
-        values
-            .par_chunks_mut(out_w)
-            .enumerate()
-            .for_each(|(index, out)| {
-                let (output, out_row) = (index / out_h, index % out_h);
-                out.fill(self.biases[output]);
-                for ky in 0..size {
-                    let Some(row) = in_row(out_row, ky).filter(|&row| row < in_h) else {
-                        continue;
-                    };
-                    for input in 0..self.inputs {
-                        let at = ((output * self.inputs + input) * size + ky) * size;
-                        for (kx, &weight) in self.weights[at..at + size].iter().enumerate() {
-                            let (first, source) = rows(input, row, kx);
-                            for (out, value) in out[first..].iter_mut().zip(source) {
-                                *out += weight * value;
-                            }
-                        }
-                    }
-                }
-                if self.rectified {
-                    for out in out {
-                        *out = out.max(0.0);
-                    }
-                }
-            });
-        out
     }
 }
 
@@ -124,13 +122,20 @@ fn row_of(planes: &Array3<f32>, channel: usize, row: usize) -> &[f32] {
 pub(super) fn doubled_beside(input: &Array3<f32>, beside: &Array3<f32>) -> Array3<f32> {
     let channels = input.dim().0;
     let (more, h, w) = beside.dim();
-    Array3::from_shape_fn((channels + more, h, w), |(c, y, x)| {
-        if c < channels {
-            input[[c, y / 2, x / 2]]
-        } else {
-            beside[[c - channels, y, x]]
+    let mut out = Array3::<f32>::zeros((channels + more, h, w));
+    let (mut doubled, mut behind) = out.view_mut().split_at(Axis(0), channels);
+    behind.assign(beside);
+    for (mut rows, input) in doubled.outer_iter_mut().zip(input.outer_iter()) {
+        for (y, mut row) in rows.outer_iter_mut().enumerate() {
+            let source = input.row(y / 2);
+            let source = source.as_slice().expect("planes are made contiguous");
+            let row = row.as_slice_mut().expect("made contiguous just above");
+            for (pair, value) in row.chunks_mut(2).zip(source) {
+                pair.fill(*value);
+            }
         }
-    })
+    }
+    out
 }
 
 #[cfg(test)]

@@ -5,7 +5,9 @@ mod bands;
 mod layers;
 mod net;
 
-use ndarray::{Array2, Array3, ArrayView2, s};
+use std::ops::Range;
+
+use ndarray::{Array2, Array3, ArrayView2, ArrayViewMut2, s};
 
 use self::bands::{BANDS, Bands};
 use self::net::{CLASSES, Net};
@@ -28,6 +30,16 @@ pub enum Class {
 }
 
 impl Class {
+    /// Every class, in the order of the network's answers.
+    pub const ALL: [Self; 6] = [
+        Self::Kick,
+        Self::Snare,
+        Self::Cymbals,
+        Self::Percussion,
+        Self::Bass,
+        Self::Other,
+    ];
+
     /// Every class that is a drum.
     pub const DRUMS: [Self; 4] = [Self::Kick, Self::Snare, Self::Cymbals, Self::Percussion];
 }
@@ -128,21 +140,41 @@ impl ClassShares {
         }
     }
 
+    /// The spectrogram's bins and frames.
+    #[must_use]
+    pub fn dim(&self) -> (usize, usize) {
+        (self.bins, self.frames)
+    }
+
     /// The share that some classes have together, `(bins, frames)`.
     #[must_use]
     pub fn share_of(&self, classes: &[Class]) -> Array2<f32> {
-        let (_, heard, bands) = self.shares.dim();
-        let mut together = Array2::<f32>::zeros((heard, bands));
-        for &class in classes {
-            together += &self.shares.index_axis(ndarray::Axis(0), class as usize);
-        }
         let mut out = Array2::<f32>::zeros((self.frames, self.bins));
-        for (frame, mut row) in out.outer_iter_mut().enumerate() {
-            let bands = together.row(((frame as f64 * self.pace) as usize).min(heard - 1));
+        self.write(classes, 0..self.frames, &mut out.view_mut());
+        out.reversed_axes()
+    }
+
+    /// The same for some frames, written frame by frame: `(frames, bins)`.
+    pub(crate) fn write(
+        &self,
+        classes: &[Class],
+        frames: Range<usize>,
+        out: &mut ArrayViewMut2<'_, f32>,
+    ) {
+        let (_, heard, bands) = self.shares.dim();
+        let mut together = vec![0.0; bands];
+        for (frame, mut row) in frames.zip(out.outer_iter_mut()) {
+            let at = ((frame as f64 * self.pace) as usize).min(heard - 1);
+            together.fill(0.0);
+            for &class in classes {
+                let shares = self.shares.slice(s![class as usize, at, ..]);
+                for (sum, share) in together.iter_mut().zip(shares) {
+                    *sum += share;
+                }
+            }
             for (bin, out) in row.iter_mut().enumerate() {
-                *out = bands[self.bands.band_of(bin)];
+                *out = together[self.bands.band_of(bin)];
             }
         }
-        out.reversed_axes()
     }
 }

@@ -8,7 +8,7 @@
 
 use std::sync::LazyLock;
 
-use ndarray::{Array3, Axis};
+use ndarray::{Array2, Array3, Axis};
 use safetensors::SafeTensors;
 
 use super::bands::BANDS;
@@ -104,11 +104,17 @@ impl Net {
             ((density + FLOOR).ln() + 6.0) / 4.0
         });
         let mut logits = self.logits(&input);
-        for mut place in logits.lanes_mut(Axis(0)) {
-            let most = place.fold(f32::NEG_INFINITY, |most, &logit| most.max(logit));
-            place.mapv_inplace(|logit| (logit - most).exp());
-            let sum = place.sum();
-            place.mapv_inplace(|value| value / sum);
+        let mut most = logits.index_axis(Axis(0), 0).to_owned();
+        for class in logits.outer_iter().skip(1) {
+            most.zip_mut_with(&class, |most, &logit| *most = most.max(logit));
+        }
+        let mut sum = Array2::<f32>::zeros(most.raw_dim());
+        for mut class in logits.outer_iter_mut() {
+            class.zip_mut_with(&most, |logit, most| *logit = (*logit - most).exp());
+            sum += &class;
+        }
+        for mut class in logits.outer_iter_mut() {
+            class /= &sum;
         }
         logits.slice_move(ndarray::s![.., .., ..frames])
     }

@@ -10,6 +10,7 @@
 )]
 
 mod additive;
+pub(crate) mod claims;
 mod factors;
 mod features;
 mod overrides;
@@ -19,16 +20,18 @@ mod weights;
 
 use std::fmt;
 
+use ndarray::ArrayView2;
 use serde::{Deserialize, Serialize};
 
 pub use self::additive::Evidence;
 pub use self::factors::FactorView;
-pub use self::features::{Feature, Features, features, percussive_shares};
+pub use self::features::{Feature, Features, class_shares, features, percussive_shares};
 pub use self::overrides::Overrides;
 pub use self::source::{Kind, Source, parse_sources};
 
 use self::posterior::Contest;
 use crate::Error;
+use crate::evidence::Class;
 
 /// How many pieces of evidence [`Grouping::why`] prints.
 const EVIDENCE_PRINTED: usize = 4;
@@ -70,7 +73,7 @@ pub struct Decision {
 }
 
 impl Decision {
-    /// The probability, by the features alone, of the source it went to.
+    /// The probability, by the evidence alone, of the source it went to.
     #[must_use]
     pub fn posterior(&self) -> f64 {
         self.posteriors[self.source]
@@ -199,20 +202,34 @@ pub fn group(
     sources: &[Source],
     overrides: &Overrides,
 ) -> Result<Grouping, Error> {
-    group_with(factors, sources, overrides, None)
+    group_by(factors, sources, overrides, Basis::Features)
 }
 
-/// As [`group`], with how much of every component a network hears as drums, 0 to 1
-/// ([`crate::evidence`], [`percussive_shares`]), which then counts more than all features.
+/// What decides how much of a component is drums.
+#[derive(Debug, Clone, Copy)]
+pub enum Basis<'a> {
+    /// Nothing that was learnt: it is drums as far as the mixture is percussive where it sounds
+    /// ([`Features::percussive_share`], or what is not sustained in it).
+    Percussive,
+    /// Its features, by the additive model.
+    Features,
+    /// How much of it a network hears as each class, `(components, classes)` ([`class_shares`]), which then counts more
+    /// than all features.
+    Network(ArrayView2<'a, f32>),
+}
+
+/// As [`group`], on another basis.
+///
+/// Kinds of drums are told from each other by what the network heard, or else, roughly, by where their energy lies.
 ///
 /// # Errors
 ///
-/// Those of [`group`]; [`Error::Shape`] if there is not one share per component.
-pub fn group_with(
+/// Those of [`group`]; [`Error::Shape`] if there is not one share per component and class.
+pub fn group_by(
     factors: &FactorView<'_>,
     sources: &[Source],
     overrides: &Overrides,
-    learnt: Option<&[f32]>,
+    basis: Basis<'_>,
 ) -> Result<Grouping, Error> {
     let mut sources = sources.to_vec();
     source::complete(&mut sources);
@@ -220,23 +237,24 @@ pub fn group_with(
         return Err(Error::config("sources", "empty", "at least one source"));
     }
     let mut features = features(factors)?;
-    if let Some(shares) = learnt {
-        if shares.len() != features.len() {
+    if let Basis::Network(shares) = basis {
+        let expected = [features.len(), Class::ALL.len()];
+        if shares.shape() != expected {
             return Err(Error::Shape {
                 what: "the learnt shares",
-                expected: vec![features.len()],
-                actual: vec![shares.len()],
+                expected: expected.to_vec(),
+                actual: shares.shape().to_vec(),
             });
         }
-        for (features, &share) in features.iter_mut().zip(shares) {
+        for (features, shares) in features.iter_mut().zip(shares.rows()) {
             if let Some(features) = features {
-                features.learnt_share = Some(f64::from(share));
+                features.hear(std::array::from_fn(|class| f64::from(shares[class])));
             }
         }
     }
     let by_hand = overrides.resolve(&sources, factors.components())?;
 
-    let contest = Contest::new(&sources);
+    let contest = Contest::new(&sources, matches!(basis, Basis::Percussive));
     let components: Vec<Decision> = features
         .into_iter()
         .zip(by_hand)
@@ -267,11 +285,22 @@ pub fn group_with(
     })
 }
 
+/// Hi-hats are heard as cymbals.
+fn alike(kind: Option<Kind>) -> Option<Kind> {
+    match kind {
+        Some(Kind::Hihat) => Some(Kind::Cymbals),
+        other => other,
+    }
+}
+
 fn notes(sources: &[Source], components: &[Decision], fallback: usize) -> Vec<Note> {
     let automatic = components
         .iter()
         .any(|decision| decision.decided_by == DecidedBy::Features);
-    let pitched = |source: &&Source| !matches!(source.kind, None | Some(Kind::Drums | Kind::Rest));
+    let pitched = |source: &&Source| {
+        let kind = source.kind;
+        kind.is_some_and(|kind| kind != Kind::Rest && !kind.is_percussive())
+    };
     let alone =
         sources.iter().filter(pitched).count() == 1 && sources[fallback].kind != Some(Kind::Rest);
     let mut notes = Vec::new();
@@ -279,7 +308,7 @@ fn notes(sources: &[Source], components: &[Decision], fallback: usize) -> Vec<No
         let empty = !components.iter().any(|decision| decision.source == at);
         let twin = sources[..at]
             .iter()
-            .find(|other| source.kind.is_some() && other.kind == source.kind);
+            .find(|other| source.kind.is_some() && alike(other.kind) == alike(source.kind));
         let name = source.name.clone();
         match (source.kind, twin) {
             (_, Some(first)) if empty => {

@@ -11,8 +11,18 @@ use crate::Error;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Kind {
-    /// Everything that is struck and has no pitch, or a falling one.
+    /// Everything that is struck and has no pitch, or a falling one; beside some of the next four, the other ones.
     Drums,
+    /// The bass drum.
+    Kick,
+    /// Snare drums, claps and rims.
+    Snare,
+    /// Hi-hats; as nothing tells them from other cymbals yet, those too.
+    Hihat,
+    /// Hi-hats and cymbals.
+    Cymbals,
+    /// Toms, hand drums, shakers, tambourines: every other drum.
+    Percussion,
     /// Plucked or strummed strings, clean or distorted.
     Guitar,
     /// A singer or a choir.
@@ -27,8 +37,13 @@ pub enum Kind {
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 11] = [
         Self::Drums,
+        Self::Kick,
+        Self::Snare,
+        Self::Hihat,
+        Self::Cymbals,
+        Self::Percussion,
         Self::Guitar,
         Self::Voice,
         Self::Piano,
@@ -41,12 +56,24 @@ impl Kind {
     pub fn name(self) -> &'static str {
         match self {
             Self::Drums => "drums",
+            Self::Kick => "kick",
+            Self::Snare => "snare",
+            Self::Hihat => "hihat",
+            Self::Cymbals => "cymbals",
+            Self::Percussion => "percussion",
             Self::Guitar => "guitar",
             Self::Voice => "voice",
             Self::Piano => "piano",
             Self::Bass => "bass",
             Self::Rest => "rest",
         }
+    }
+
+    /// Whether it is drums, or some of them.
+    #[must_use]
+    pub fn is_percussive(self) -> bool {
+        use Kind::{Cymbals, Drums, Hihat, Kick, Percussion, Snare};
+        matches!(self, Drums | Kick | Snare | Hihat | Cymbals | Percussion)
     }
 
     /// The names of every kind, for messages.
@@ -236,14 +263,14 @@ mod tests {
             (
                 "kazoo",
                 "`kazoo`",
-                "drums, guitar, voice, piano, bass, rest",
+                "drums, kick, snare, hihat, cymbals, percussion, guitar, voice, piano, bass, rest",
             ),
             (
                 "solo=kazoo",
                 "`kazoo`",
-                "drums, guitar, voice, piano, bass, rest",
+                "drums, kick, snare, hihat, cymbals, percussion, guitar, voice, piano, bass, rest",
             ),
-            ("Drums", "`Drums`", "drums, guitar"),
+            ("Drums", "`Drums`", "drums, kick"),
             ("drums,drums", "`drums`", "only once"),
             ("a=drums,a=voice", "`a`", "only once"),
             ("../x=drums", "`../x`", "file names"),

@@ -348,3 +348,74 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn kinds_of_drums_are_told_by_eye_where_no_network_listened() {
+    let factors = band();
+    let grouping = factors.group("kick,snare,hihat,guitar", &[]);
+    assert_eq!(
+        grouping.members(),
+        [vec![4], vec![2], vec![0], vec![1, 3, 5, 6]],
+        "{}\n{}\n{}",
+        grouping.why(0),
+        grouping.why(2),
+        grouping.why(4)
+    );
+    assert!(
+        grouping.why(4).contains("below 200 Hz"),
+        "{}",
+        grouping.why(4)
+    );
+    for decision in &grouping.components {
+        assert!((decision.posteriors.iter().sum::<f64>() - 1.0).abs() < 1e-12);
+    }
+}
+
+#[test]
+fn what_a_network_heard_decides_and_is_said() {
+    let factors = band();
+    let mut heard = Array2::<f32>::from_elem((7, 6), 0.02);
+    // It hears the snare as a tom, and a note as a bass.
+    for (component, class) in [(0, 2), (1, 5), (2, 3), (3, 5), (4, 0), (5, 5), (6, 4)] {
+        heard[[component, class]] = 0.9;
+    }
+    let group = |list: &str| {
+        let sources = parse_sources(list, &[]).unwrap();
+        let basis = Basis::Network(heard.view());
+        group_by(&factors.view(), &sources, &Overrides::none(), basis).unwrap()
+    };
+    let grouping = group("kick,percussion,hihat,bass,rest");
+    let expected = [vec![4], vec![2], vec![0], vec![6], vec![1, 3, 5]];
+    assert_eq!(grouping.members(), expected);
+    let why = grouping.why(2);
+    assert!(
+        why.contains("a network hears 90 % of it as other drums"),
+        "{why}"
+    );
+    // Nobody has the snare's sounds, so they are whatever else is struck; and nothing else is there.
+    let drums_only = group("kick,snare,hihat");
+    assert!(
+        drums_only
+            .components
+            .iter()
+            .all(|it| it.posterior().is_finite())
+    );
+    assert_eq!(drums_only.components[4].source, 0);
+    let wrong = heard.slice(ndarray::s![1.., ..]);
+    let sources = parse_sources("drums", &[]).unwrap();
+    let basis = Basis::Network(wrong);
+    let error = group_by(&factors.view(), &sources, &Overrides::none(), basis).unwrap_err();
+    assert!(error.to_string().contains("the learnt shares"), "{error}");
+}
+
+#[test]
+fn nothing_learnt_means_the_mixture_alone_decides() {
+    let factors = band();
+    let shares = [0.1, 0.9, 0.1, 0.9, 0.1, 0.9, 0.9];
+    let mut view = factors.view();
+    view.percussive_shares = Some(&shares);
+    let sources = parse_sources("drums,guitar", &[]).unwrap();
+    let grouping = group_by(&view, &sources, &Overrides::none(), Basis::Percussive).unwrap();
+    assert_eq!(grouping.members(), [vec![1, 3, 5, 6], vec![0, 2, 4]]);
+    assert_eq!(grouping.components[0].evidence.len(), 1);
+}

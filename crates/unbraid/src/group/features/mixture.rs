@@ -1,9 +1,14 @@
 //! Factors, the mixture they explain and how percussive each of its values looks come in; how
 //! percussive each component's share of the mixture is goes out.
 
-use ndarray::{Array1, Array2, ArrayView2, Axis, s};
+use std::ops::Range;
+
+use ndarray::{
+    Array1, Array2, ArrayBase, ArrayView2, ArrayViewMut1, ArrayViewMut2, Axis, Data, Ix2, s,
+};
 
 use crate::Error;
+use crate::evidence::{Class, ClassShares};
 use crate::group::FactorView;
 use crate::group::factors::non_negative;
 
@@ -82,7 +87,59 @@ pub fn percussive_shares(
             });
         }
     }
+    let percussive = percussive.t();
+    let shares = energy_shares(factors, spectrogram, 1, &mut |_, frames, out| {
+        out.assign(&percussive.slice(s![frames, ..]));
+    });
+    Ok(shares.column(0).to_vec())
+}
 
+/// How much of every component's energy a network hears as each of [`Class::ALL`], `(components, classes)`: as
+/// [`percussive_shares`], with the network's shares as the evidence.
+///
+/// # Errors
+///
+/// Those of [`percussive_shares`].
+pub fn class_shares(
+    factors: &FactorView<'_>,
+    spectrogram: ArrayView2<'_, f32>,
+    heard: &ClassShares,
+) -> Result<Array2<f32>, Error> {
+    factors.check()?;
+    non_negative("the spectrogram", spectrogram)?;
+    let expected = [factors.templates.nrows(), factors.activations.ncols()];
+    for (what, actual) in [
+        ("the spectrogram", spectrogram.dim()),
+        ("what the network heard", heard.dim()),
+    ] {
+        if [actual.0, actual.1] != expected {
+            return Err(Error::Shape {
+                what,
+                expected: expected.to_vec(),
+                actual: vec![actual.0, actual.1],
+            });
+        }
+    }
+    let classes = Class::ALL.len();
+    Ok(energy_shares(
+        factors,
+        spectrogram,
+        classes,
+        &mut |class, frames, out| {
+            heard.write(&Class::ALL[class..=class], frames, out);
+        },
+    ))
+}
+
+/// The share of every component's energy that lies where each of some evidences is, `(components, evidences)`.
+///
+/// `evidence(number, frames, out)` writes one of them for some frames, `(frames, bins)`.
+fn energy_shares(
+    factors: &FactorView<'_>,
+    spectrogram: ArrayView2<'_, f32>,
+    evidences: usize,
+    evidence: &mut dyn FnMut(usize, Range<usize>, &mut ArrayViewMut2<'_, f32>),
+) -> Array2<f32> {
     // The gains scale whole components; folded into the templates they need no axis of their own.
     let mut templates = factors.templates.to_owned();
     if let Some(gains) = factors.gains {
@@ -93,55 +150,57 @@ pub fn percussive_shares(
             template *= gain;
         }
     }
-    let squared = templates.mapv(|value| value * value);
-    let mut percussive_energy = Array1::<f64>::zeros(factors.components());
-    let mut energy = Array1::<f64>::zeros(factors.components());
-    let frames = spectrogram.ncols();
+    let templates = templates.t().as_standard_layout().into_owned();
+    let squared = templates.t().mapv(|value| value * value);
+    let components = factors.components();
+    let mut energies = Array2::<f64>::zeros((components, evidences));
+    let mut energy = Array1::<f64>::zeros(components);
+    let (bins, frames) = spectrogram.dim();
+    let mut part = Array2::<f32>::zeros((BLOCK_FRAMES, bins));
     for start in (0..frames).step_by(BLOCK_FRAMES) {
-        let block = s![.., start..frames.min(start + BLOCK_FRAMES)];
-        let activations = factors.activations.slice(block);
-        let mut weight: Array2<f32> = templates.dot(&activations);
+        let block = start..frames.min(start + BLOCK_FRAMES);
+        let activations = factors.activations.slice(s![.., block.clone()]);
+        let activations = activations.t();
+        let mut weight: Array2<f32> = activations.dot(&templates);
         // (spectrogram / model)², where a component's own factors are taken out of the sum.
-        weight.zip_mut_with(&spectrogram.slice(block), |model, value| {
+        let values = spectrogram.slice(s![.., block.clone()]);
+        weight.zip_mut_with(&values.t(), |model, value| {
             let ratio = if *model > 0.0 { value / *model } else { 0.0 };
             *model = (ratio * ratio).min(f32::MAX);
         });
         let activations = activations.mapv(|value| value * value);
-        add_energies(&mut energy, &squared, &weight, &activations);
-        weight *= &percussive.slice(block);
-        add_energies(&mut percussive_energy, &squared, &weight, &activations);
+        add_energies(&mut energy.view_mut(), &squared, &weight, &activations);
+        for number in 0..evidences {
+            let mut part = part.slice_mut(s![..block.len(), ..]);
+            evidence(number, block.clone(), &mut part);
+            part *= &weight;
+            let mut energies = energies.column_mut(number);
+            add_energies(&mut energies, &squared, &part, &activations);
+        }
     }
-    Ok(percussive_energy
-        .iter()
-        .zip(&energy)
-        .map(|(percussive, all)| {
-            if *all > 0.0 {
-                ((percussive / all) as f32).clamp(0.0, 1.0)
-            } else {
-                0.5
-            }
-        })
-        .collect())
+    Array2::from_shape_fn((components, evidences), |(k, number)| {
+        if energy[k] > 0.0 {
+            ((energies[[k, number]] / energy[k]) as f32).clamp(0.0, 1.0)
+        } else if evidences == 1 {
+            0.5
+        } else {
+            1.0 / evidences as f32
+        }
+    })
 }
 
-/// `energy[k] += Σ_ft templates[f,k] · weight[f,t] · activations[k,t]`.
-fn add_energies(
-    energy: &mut Array1<f64>,
-    templates: &Array2<f32>,
-    weight: &Array2<f32>,
+/// `energy[k] += Σ_ft squared[f,k] · weight[t,f] · activations[t,k]`.
+fn add_energies<S: Data<Elem = f32>>(
+    energy: &mut ArrayViewMut1<'_, f64>,
+    squared: &Array2<f32>,
+    weight: &ArrayBase<S, Ix2>,
     activations: &Array2<f32>,
 ) {
-    let at_frames = templates.t().dot(weight);
-    for ((energy, weights), row) in energy
-        .iter_mut()
-        .zip(at_frames.rows())
-        .zip(activations.rows())
-    {
-        *energy += weights
-            .iter()
-            .zip(row)
-            .map(|(a, b)| f64::from(*a) * f64::from(*b))
-            .sum::<f64>();
+    let at_frames = weight.dot(squared);
+    for (weights, row) in at_frames.rows().into_iter().zip(activations.rows()) {
+        for ((energy, a), b) in energy.iter_mut().zip(weights).zip(row) {
+            *energy += f64::from(*a) * f64::from(*b);
+        }
     }
 }
 

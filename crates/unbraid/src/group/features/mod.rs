@@ -8,10 +8,11 @@ pub(crate) mod template;
 use ndarray::{Array1, Axis};
 use serde::{Deserialize, Serialize};
 
-pub use self::mixture::percussive_shares;
+pub use self::mixture::{class_shares, percussive_shares};
 pub use self::table::Feature;
 use super::FactorView;
 use crate::Error;
+use crate::evidence::Class;
 
 /// What can be read off one component.
 ///
@@ -56,8 +57,36 @@ pub struct Features {
     /// How much of the component's energy a network hears as drums, 0 to 1, if it was asked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub learnt_share: Option<f64>,
+    /// How much of it the network hears as the bass drum.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kick_share: Option<f64>,
+    /// As snare drums, claps and rims.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub snare_share: Option<f64>,
+    /// As hi-hats and cymbals.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cymbals_share: Option<f64>,
+    /// As any other drum.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub percussion_share: Option<f64>,
+    /// As a bass instrument.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bass_share: Option<f64>,
     /// Where the component is between the channels, −1 (left) to 1 (right), if there are two.
     pub pan: Option<f64>,
+}
+
+impl Features {
+    /// Note how much of the component's energy a network hears as each of [`Class::ALL`].
+    pub(crate) fn hear(&mut self, classes: [f64; Class::ALL.len()]) {
+        let [kick, snare, cymbals, percussion, bass, _] = classes;
+        self.learnt_share = Some(kick + snare + cymbals + percussion);
+        self.kick_share = Some(kick);
+        self.snare_share = Some(snare);
+        self.cymbals_share = Some(cymbals);
+        self.percussion_share = Some(percussion);
+        self.bass_share = Some(bass);
+    }
 }
 
 /// Describe every component; `None` for one that is silent.
@@ -124,6 +153,11 @@ pub fn features(factors: &FactorView<'_>) -> Result<Vec<Option<Features>>, Error
                 .percussive_shares
                 .map(|shares| f64::from(shares[component])),
             learnt_share: None,
+            kick_share: None,
+            snare_share: None,
+            cymbals_share: None,
+            percussion_share: None,
+            bass_share: None,
             pan: pan(factors, component),
         })
     };

@@ -41,13 +41,23 @@ pub enum Feature {
     PercussiveShare,
     /// [`Features::learnt_share`].
     LearntShare,
+    /// [`Features::kick_share`].
+    KickShare,
+    /// [`Features::snare_share`].
+    SnareShare,
+    /// [`Features::cymbals_share`].
+    CymbalsShare,
+    /// [`Features::percussion_share`].
+    PercussionShare,
+    /// [`Features::bass_share`].
+    BassShare,
     /// [`Features::pan`].
     Pan,
 }
 
 impl Feature {
     /// Every feature, in the order of [`Features`]' fields.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 22] = [
         Self::LowShare,
         Self::HighShare,
         Self::CentroidHz,
@@ -64,6 +74,11 @@ impl Feature {
         Self::Synchrony,
         Self::PercussiveShare,
         Self::LearntShare,
+        Self::KickShare,
+        Self::SnareShare,
+        Self::CymbalsShare,
+        Self::PercussionShare,
+        Self::BassShare,
         Self::Pan,
     ];
 
@@ -87,6 +102,11 @@ impl Feature {
             Self::Synchrony => "synchrony",
             Self::PercussiveShare => "percussive_share",
             Self::LearntShare => "learnt_share",
+            Self::KickShare => "kick_share",
+            Self::SnareShare => "snare_share",
+            Self::CymbalsShare => "cymbals_share",
+            Self::PercussionShare => "percussion_share",
+            Self::BassShare => "bass_share",
             Self::Pan => "pan",
         }
     }
@@ -111,6 +131,11 @@ impl Feature {
             Self::Synchrony => features.synchrony,
             Self::PercussiveShare => return features.percussive_share,
             Self::LearntShare => return features.learnt_share,
+            Self::KickShare => return features.kick_share,
+            Self::SnareShare => return features.snare_share,
+            Self::CymbalsShare => return features.cymbals_share,
+            Self::PercussionShare => return features.percussion_share,
+            Self::BassShare => return features.bass_share,
             Self::Pan => return features.pan,
         })
     }
@@ -150,6 +175,11 @@ impl Feature {
             Self::LearntShare => {
                 format!("a network hears {percent:.0} % of it as drums")
             }
+            Self::KickShare => format!("a network hears {percent:.0} % of it as the bass drum"),
+            Self::SnareShare => format!("a network hears {percent:.0} % of it as snare drums"),
+            Self::CymbalsShare => format!("a network hears {percent:.0} % of it as cymbals"),
+            Self::PercussionShare => format!("a network hears {percent:.0} % of it as other drums"),
+            Self::BassShare => format!("a network hears {percent:.0} % of it as a bass"),
             Self::Pan if value < -0.05 => format!("{:.0} % to the left", -percent),
             Self::Pan if value > 0.05 => format!("{percent:.0} % to the right"),
             Self::Pan => "in the middle".to_owned(),
@@ -180,7 +210,12 @@ mod tests {
             synchrony: 13.0,
             percussive_share: Some(14.0),
             learnt_share: Some(15.0),
-            pan: Some(16.0),
+            kick_share: Some(16.0),
+            snare_share: Some(17.0),
+            cymbals_share: Some(18.0),
+            percussion_share: Some(19.0),
+            bass_share: Some(20.0),
+            pan: Some(21.0),
         };
         let json = serde_json::to_value(features).unwrap();
         for (expected, feature) in Feature::ALL.into_iter().enumerate() {
