@@ -10,6 +10,7 @@ mod cancel;
 mod commands;
 mod failure;
 mod input;
+mod memory;
 mod progress;
 mod render;
 

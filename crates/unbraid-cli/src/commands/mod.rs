@@ -8,6 +8,7 @@ pub(crate) mod factorize;
 pub(crate) mod group;
 pub(crate) mod info;
 pub(crate) mod learn;
+pub(crate) mod pieces;
 pub(crate) mod separate;
 pub(crate) mod studio;
 

@@ -4,10 +4,12 @@
 //! `fit.safetensors` holds the fit; `fit.npz` is the same for NumPy.
 
 mod fit;
+mod journal;
 mod manifest;
 
 pub use crate::digest::{sha256_of_bytes, sha256_of_file};
 pub use fit::{FIT_NPZ, FIT_SAFETENSORS, read_fit, write_fit};
+pub use journal::Journal;
 pub use manifest::{
     FORMAT_VERSION, Input, MANIFEST, Manifest, Objective, Output, Program, read_manifest,
     write_manifest,
