@@ -14,6 +14,7 @@ use unbraid::{StftConfig, Window};
 use unbraid_io::audio::{OutputFormat, Span};
 
 use crate::failure::Failure;
+use crate::memory;
 
 /// Take one recording apart into the sources mixed into it.
 ///
@@ -100,6 +101,19 @@ pub(crate) struct SeparateArgs {
     #[arg(long)]
     pub(crate) fast: bool,
 
+    /// The memory that may be used; a recording that would take more is separated in pieces
+    #[arg(long, value_name = "SIZE", default_value = "2G", value_parser = memory::parse_size)]
+    pub(crate) memory: u64,
+
+    /// Separate in pieces of at most so many seconds, each with a model of its own, even if more fits
+    /// into memory: for recordings whose sound changes
+    #[arg(long, value_name = "SECONDS", value_parser = parse_piece)]
+    pub(crate) piece: Option<f64>,
+
+    /// Go on with a separation in pieces that was interrupted
+    #[arg(long)]
+    pub(crate) resume: bool,
+
     #[command(flatten)]
     pub(crate) hints: HintArgs,
 
@@ -114,6 +128,13 @@ pub(crate) struct SeparateArgs {
 
     #[command(flatten)]
     pub(crate) common: CommonArgs,
+}
+
+fn parse_piece(text: &str) -> Result<f64, String> {
+    match text.parse() {
+        Ok(secs) if (1.0..1e9).contains(&secs) => Ok(secs),
+        _ => Err("at least 1 second is wanted".to_owned()),
+    }
 }
 
 /// Where the grouping's evidence comes from.

@@ -11,6 +11,7 @@ mod commands;
 mod failure;
 mod hints;
 mod input;
+mod memory;
 mod progress;
 mod render;
 

@@ -10,6 +10,7 @@ use crate::cancel;
 
 /// One line on standard error: file, stage, step, objective, time left.
 pub(crate) struct Line {
+    file: String,
     bar: ProgressBar,
     stage: Option<Stage>,
     began: Instant,
@@ -31,6 +32,7 @@ impl Line {
         bar.set_style(style.progress_chars("=> "));
         bar.set_prefix(file.to_owned());
         Self {
+            file: file.to_owned(),
             bar,
             stage: None,
             began: Instant::now(),
@@ -40,6 +42,15 @@ impl Line {
     /// Time since the line was made.
     pub(crate) fn elapsed(&self) -> Duration {
         self.began.elapsed()
+    }
+
+    /// Say which of several pieces of the file is at work, or that it is the whole file again.
+    pub(crate) fn set_piece(&mut self, piece: Option<(usize, usize)>) {
+        self.stage = None;
+        self.bar.set_prefix(match piece {
+            Some((index, count)) => format!("{} ({} of {count})", self.file, index + 1),
+            None => self.file.clone(),
+        });
     }
 
     /// Take the line away.

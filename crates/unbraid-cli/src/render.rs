@@ -32,6 +32,23 @@ impl StemFile {
             })
             .collect()
     }
+
+    /// The sums that the files are of, from a block of stems, `(stems, channels, samples)`.
+    pub(crate) fn sums(files: &[Self], block: Array3<f32>) -> Array3<f32> {
+        let alone = |(stem, file): (usize, &Self)| file.stems == [stem];
+        let stems = block.len_of(Axis(0));
+        if files.len() == stems && files.iter().enumerate().all(alone) {
+            return block;
+        }
+        let (channels, len) = (block.len_of(Axis(1)), block.len_of(Axis(2)));
+        let mut sums = Array3::zeros((files.len(), channels, len));
+        for (mut sum, file) in sums.outer_iter_mut().zip(files) {
+            for &stem in &file.stems {
+                sum += &block.index_axis(Axis(0), stem);
+            }
+        }
+        sums
+    }
 }
 
 /// What was written.
@@ -95,20 +112,8 @@ impl Rendering<'_> {
             StemSet::create(paths, self.format, audio.sample_rate(), channels, len, gain)?;
         let mut blocks = StemBlocks::new(audio, self.sharing)?;
         let total = blocks.frames();
-        let alone = |(stem, file): (usize, &StemFile)| file.stems == [stem];
-        let each_is_a_stem = files.len() == blocks.stems() && files.iter().enumerate().all(alone);
         while let Some(block) = blocks.next() {
-            if each_is_a_stem {
-                set.write(block.view())?;
-            } else {
-                let mut sums = Array3::zeros((files.len(), channels, block.len_of(Axis(2))));
-                for (mut sum, file) in sums.outer_iter_mut().zip(files) {
-                    for &stem in &file.stems {
-                        sum += &block.index_axis(Axis(0), stem);
-                    }
-                }
-                set.write(sums.view())?;
-            }
+            set.write(StemFile::sums(files, block).view())?;
             let done = blocks.frames_done();
             let progress = Progress {
                 stage: Stage::Render,

@@ -28,6 +28,28 @@ pub enum Error {
         /// The file or folder.
         path: PathBuf,
     },
+    /// Pieces of an interrupted work are there.
+    #[error("an interrupted separation is there: {}", path.display())]
+    Interrupted {
+        /// The folder of its pieces.
+        path: PathBuf,
+    },
+    /// Pieces of another work are there: of another recording, or with other settings.
+    #[error("what was interrupted there is another recording, or had other settings: {}", path.display())]
+    OtherWork {
+        /// The folder of its pieces.
+        path: PathBuf,
+    },
+    /// Too little is free for what is to be written.
+    #[error("{needed_bytes} bytes are needed, {free_bytes} are free: {}", path.display())]
+    NoRoom {
+        /// The folder.
+        path: PathBuf,
+        /// What is to be written.
+        needed_bytes: u64,
+        /// What is free.
+        free_bytes: u64,
+    },
     /// The file holds nothing.
     #[error("the file is empty: {}", path.display())]
     Empty {
@@ -198,6 +220,15 @@ impl Error {
     pub fn hint(&self) -> Option<&'static str> {
         match self {
             Self::Exists { .. } => Some("pass --overwrite to replace it, or choose another -o"),
+            Self::Interrupted { .. } => {
+                Some("pass --resume to go on with it, or --overwrite to begin anew")
+            }
+            Self::OtherWork { .. } => {
+                Some("give the same options and file, or pass --overwrite to begin anew")
+            }
+            Self::NoRoom { .. } => {
+                Some("free some space, choose another -o, or a smaller --format")
+            }
             Self::Empty { .. } | Self::NoSamples { .. } => {
                 Some("check that the recording was saved or copied completely")
             }

@@ -25,6 +25,7 @@ pub mod knowledge;
 pub mod mask;
 pub mod model;
 pub mod observe;
+pub mod pieces;
 pub mod recipe;
 #[cfg(any(test, feature = "testsignals"))]
 pub mod reference;

@@ -63,37 +63,63 @@ pub fn separate(
     config: &SeparateConfig,
     observer: &mut dyn Observer,
 ) -> Result<Separation, Error> {
-    if is_singer_and_piano(config) {
-        return singer_and_piano(audio, config, observer);
+    match recipe(config) {
+        Recipe::SingerAndPiano => singer_and_piano(audio, config, observer),
+        Recipe::Drums => {
+            let task = DrumsTask {
+                sources: &config.sources,
+                overrides: &config.overrides,
+                factorize: &config.factorize,
+                stems: config.stems,
+            };
+            drums(audio, &task, &config.drums, observer)
+        }
+        Recipe::Informed => {
+            let task = Task {
+                sources: &config.sources,
+                instruments: &config.instruments,
+                overrides: &config.overrides,
+                stft: None,
+                stems: config.stems,
+            };
+            informed(audio, &task, &config.informed, observer)
+        }
+        Recipe::Blind => blind(audio, config, observer),
     }
+}
+
+/// What a recording is separated by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Recipe {
+    /// Free components, grouped.
+    Blind,
+    /// Drums and the rest, told apart by learnt evidence ([`drums`](crate::recipe::drums)).
+    Drums,
+    /// Instruments whose sound is known ([`informed`](crate::recipe::informed)).
+    Informed,
+    /// One singer and one piano ([`voice_piano`](crate::recipe::voice_piano)).
+    SingerAndPiano,
+}
+
+/// The recipe for what is asked.
+#[must_use]
+pub fn recipe(config: &SeparateConfig) -> Recipe {
     let drummed = config
         .sources
         .iter()
         .any(|source| source.kind.is_some_and(Kind::is_percussive));
-    if drummed
-        && config.instruments.is_empty()
+    if is_singer_and_piano(config) {
+        Recipe::SingerAndPiano
+    } else if !config.instruments.is_empty() {
+        Recipe::Informed
+    } else if drummed
         && config.drums.evidence == DrumEvidence::Learnt
         && config.stems.render != Render::Model
     {
-        let task = DrumsTask {
-            sources: &config.sources,
-            overrides: &config.overrides,
-            factorize: &config.factorize,
-            stems: config.stems,
-        };
-        return drums(audio, &task, &config.drums, observer);
+        Recipe::Drums
+    } else {
+        Recipe::Blind
     }
-    if config.instruments.is_empty() {
-        return blind(audio, config, observer);
-    }
-    let task = Task {
-        sources: &config.sources,
-        instruments: &config.instruments,
-        overrides: &config.overrides,
-        stft: None,
-        stems: config.stems,
-    };
-    informed(audio, &task, &config.informed, observer)
 }
 
 /// Whether it is one voice and one piano that are to be found, without a score: both then have a model of their own.

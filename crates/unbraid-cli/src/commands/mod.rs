@@ -9,6 +9,7 @@ pub(crate) mod group;
 pub(crate) mod info;
 pub(crate) mod learn;
 pub(crate) mod refit;
+pub(crate) mod pieces;
 pub(crate) mod separate;
 pub(crate) mod studio;
 

@@ -13,13 +13,16 @@ use unbraid::separate::is_singer_and_piano;
 use unbraid::{SeparateConfig, separate};
 use unbraid_io::Error as IoError;
 use unbraid_io::atomic::OutputFolder;
+use unbraid_io::audio::{AudioStream, Survey, probe};
 use unbraid_io::knowledge::{read_dictionary, read_score};
 use unbraid_io::project::{Manifest, write_manifest};
 
+use super::pieces::{self, Work};
 use super::{compact, describe, json, manifest, print_json, print_why};
 use crate::args::SeparateArgs;
 use crate::failure::Failure;
 use crate::input::{self, is_standard};
+use crate::memory::Shape;
 use crate::progress::Line;
 use crate::render::{Rendering, StemFile};
 
@@ -51,10 +54,16 @@ pub(crate) fn run(args: &SeparateArgs) -> Result<(), Failure> {
     let mut manifests = Vec::new();
     for (file, track) in &tracks {
         let target = args.output.join(track);
-        let folder = OutputFolder::create(&target, args.common.overwrite)?;
         let mut line = Line::new(&file.display().to_string(), args.common.quiet);
-        let written = one(args, file, folder.path(), &sources, &overrides, &mut line)?;
-        folder.commit()?;
+        let written = match in_pieces(args, file, &target, &sources, &overrides)? {
+            Some((work, survey)) => work.run(&survey, &mut line)?,
+            None => {
+                let folder = OutputFolder::create(&target, args.common.overwrite)?;
+                let written = one(args, file, folder.path(), &sources, &overrides, &mut line)?;
+                folder.commit()?;
+                written
+            }
+        };
         line.finish();
         if args.common.json {
             manifests.push(written);
@@ -178,18 +187,14 @@ fn stem_files(args: &SeparateArgs, sources: &[Source]) -> Result<Vec<StemFile>, 
     Ok(StemFile::each(names))
 }
 
-/// Separate one recording into a folder.
-fn one(
+/// What the library is asked for.
+fn config(
     args: &SeparateArgs,
-    file: &Path,
-    folder: &Path,
+    sample_rate: u32,
     sources: &[Source],
     overrides: &Overrides,
-    line: &mut Line,
-) -> Result<Manifest, Failure> {
-    let (recording, input) = input::read(file, args.common.span()?)?;
-    let audio = &recording.audio;
-    let mut factorize = args.factorize.config(audio.sample_rate());
+) -> Result<SeparateConfig, Failure> {
+    let mut factorize = args.factorize.config(sample_rate);
     let quality = if args.fast {
         let iterations = &mut factorize.blind.fit.iterations;
         *iterations = 50.min(*iterations);
@@ -225,6 +230,72 @@ fn one(
     {
         *exponent = NOTE_EXPONENT;
     }
+    Ok(config)
+}
+
+/// What is to be done about a recording that must be separated in pieces; nothing for others.
+fn in_pieces<'a>(
+    args: &'a SeparateArgs,
+    file: &'a Path,
+    target: &'a Path,
+    sources: &[Source],
+    overrides: &Overrides,
+) -> Result<Option<(Work<'a>, Survey)>, Failure> {
+    if is_standard(file) {
+        return Ok(None);
+    }
+    let span = args.common.span()?;
+    let found = probe(file)?;
+    let config = config(args, found.sample_rate, sources, overrides)?;
+    let mut shape = Shape {
+        sample_rate: found.sample_rate,
+        channels: found.channels,
+        len_samples: span.duration_secs.map_or(u64::MAX, |secs| {
+            (secs * f64::from(found.sample_rate)) as u64
+        }),
+    };
+    // A header's word is good enough to tell that a recording is short; a long one is read through.
+    if let Some(len_samples) = found.len_samples {
+        shape.len_samples = shape.len_samples.min(len_samples);
+        if pieces::cut(args, &config, shape)?.is_none() {
+            return Ok(None);
+        }
+    }
+    let survey = AudioStream::survey(file, span)?;
+    shape.len_samples = survey.len_samples;
+    let Some(cut) = pieces::cut(args, &config, shape)? else {
+        return Ok(None);
+    };
+    if !overrides.is_empty() {
+        return Err(Failure::usage(
+            "--assign names components of one model, but this recording needs several, one for each piece: raise \
+             --memory, or choose a part with --start and --duration",
+        ));
+    }
+    let files = stem_files(args, &config.sources)?;
+    let work = Work {
+        args,
+        file,
+        target,
+        config,
+        files,
+        cut,
+    };
+    Ok(Some((work, survey)))
+}
+
+/// Separate one recording into a folder.
+fn one(
+    args: &SeparateArgs,
+    file: &Path,
+    folder: &Path,
+    sources: &[Source],
+    overrides: &Overrides,
+    line: &mut Line,
+) -> Result<Manifest, Failure> {
+    let (recording, input) = input::read(file, args.common.span()?)?;
+    let audio = &recording.audio;
+    let config = config(args, audio.sample_rate(), sources, overrides)?;
     let separation = separate(audio, &config, line)?;
     let separation = args.hints.weigh(
         separation,

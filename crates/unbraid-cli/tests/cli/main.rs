@@ -6,6 +6,7 @@ mod evaluate;
 mod guide;
 mod helpers;
 mod knowledge;
+mod pieces;
 mod project;
 mod refit;
 mod refusals;

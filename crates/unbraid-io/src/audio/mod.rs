@@ -8,12 +8,14 @@ mod mp4;
 mod mpeg;
 mod pcm;
 mod read;
+mod stream;
 mod timeline;
 mod window;
 mod write;
 
 pub use format::{OutputFormat, file_len_bytes};
 pub use read::{Probe, Recording, Span, probe, read_audio, read_bytes};
+pub use stream::{AudioStream, Survey};
 pub use timeline::Delay;
 pub use write::{AudioWriter, StemSet, WrittenStems};
 

@@ -14,6 +14,7 @@ use super::SourceFormat;
 use super::coded::CodedDecoder;
 use super::kind::Kind;
 use super::pcm::PcmDecoder;
+use super::stream::AudioStream;
 use super::timeline::Delay;
 use super::window::Window;
 use crate::Error;
@@ -188,15 +189,16 @@ const MOST_SAMPLES: u64 = 1 << 30;
 /// A larger file may decode to so many samples per byte: all but silence takes more bytes.
 const MOST_SAMPLES_PER_BYTE: u64 = 64;
 
-struct Reader<'a> {
-    path: &'a Path,
-    decoder: Box<dyn Decode + 'a>,
+/// A file that was told by its content, and its decoder.
+pub(super) struct Reader<'a> {
+    pub(super) path: &'a Path,
+    pub(super) decoder: Box<dyn Decode + 'a>,
     /// The most samples, of all channels together, that are decoded.
-    most_samples: u64,
+    pub(super) most_samples: u64,
 }
 
 impl<'a> Reader<'a> {
-    fn open(path: &'a Path) -> Result<Self, Error> {
+    pub(super) fn open(path: &'a Path) -> Result<Self, Error> {
         let file = File::open(path).map_err(reading(path))?;
         if file.metadata().map_err(reading(path))?.is_dir() {
             let source = std::io::Error::from(ErrorKind::IsADirectory);
@@ -262,71 +264,30 @@ impl<'a> Reader<'a> {
         })
     }
 
-    fn read(mut self, span: Span) -> Result<Recording, Error> {
-        let Header {
-            sample_rate,
-            channels,
-            ..
-        } = *self.decoder.header();
-        let (start, end) = self.samples_of(span, f64::from(sample_rate))?;
+    fn read(self, span: Span) -> Result<Recording, Error> {
+        let mut stream = AudioStream::new(self, span)?;
         let mut samples = Samples::default();
-        let mut block: Vec<f32> = Vec::new();
-        // How many of each channel were decoded in all.
-        let mut decoded = 0_u64;
-        let mut ended = false;
-        while decoded < end {
-            if !self.decoder.next_block(&mut block, decoded)? {
-                ended = true;
-                break;
-            }
-            let count = (block.len() / channels) as u64;
-            let skip = start.saturating_sub(decoded).min(count) as usize * channels;
-            let keep = end.saturating_sub(decoded).min(count) as usize * channels;
-            if skip < keep {
-                samples.extend(&block[skip..keep]);
-            }
-            decoded += count;
-            if decoded.saturating_mul(channels as u64) > self.most_samples {
-                return Err(Error::TooLong {
-                    path: self.path.into(),
-                    most_samples: self.most_samples / channels as u64,
-                });
-            }
+        while let Some(block) = stream.take(usize::MAX)? {
+            samples.extend(block);
         }
-        if ended && self.decoder.is_cut(decoded) {
-            return Err(Error::Truncated {
-                path: self.path.into(),
-                declared: self.decoder.header().declared.unwrap_or(0),
-                found: decoded,
-            });
-        }
-        if decoded == 0 {
-            return Err(Error::NoSamples {
-                path: self.path.into(),
-            });
-        }
-        if ended && let Err(reason) = self.decoder.verify() {
-            return Err(Error::Damaged {
-                path: self.path.into(),
-                reason,
-                samples: decoded,
-            });
-        }
-        if samples.len == 0 {
-            let len_secs = decoded as f64 / f64::from(sample_rate);
-            let start_secs = span.start_secs;
-            return Err(Error::Span {
-                path: self.path.into(),
-                start_secs,
-                len_secs,
-            });
-        }
-        let notes = self.decoder.notes(decoded, ended);
-        self.deliver(samples, start as usize, notes)
+        let notes = stream.notes();
+        let header = stream.header();
+        let samples = samples.by_channel(header.channels);
+        let audio = Audio::new(samples, header.sample_rate).map_err(|error| Error::NotAudio {
+            path: stream.path().to_owned(),
+            reason: error.to_string(),
+        })?;
+        Ok(Recording {
+            audio,
+            format: header.format.clone(),
+            delay: header.delay,
+            notes,
+        })
     }
 
     /// The first sample of the span, and the one after its last.
-    fn samples_of(&self, span: Span, rate: f64) -> Result<(u64, u64), Error> {
+    pub(super) fn samples_of(&self, span: Span) -> Result<(u64, u64), Error> {
+        let rate = f64::from(self.decoder.header().sample_rate);
         let Span {
             start_secs,
             duration_secs,
@@ -346,52 +307,13 @@ impl<'a> Reader<'a> {
             duration_secs,
         })
     }
+}
 
-    fn deliver(
-        self,
-        samples: Samples,
-        start: usize,
-        notes: Vec<String>,
-    ) -> Result<Recording, Error> {
-        let Header {
-            sample_rate,
-            channels,
-            ref format,
-            delay,
-            ..
-        } = *self.decoder.header();
-        let path = || self.path.to_owned();
-        if let Some((at, value)) = samples.first_impossible() {
-            let (channel, sample) = (at % channels, start + at / channels);
-            return Err(if value.is_finite() {
-                Error::Level {
-                    path: path(),
-                    channel,
-                    sample,
-                    value,
-                }
-            } else {
-                Error::NotFinite {
-                    path: path(),
-                    channel,
-                    sample,
-                    value,
-                }
-            });
-        }
-        let audio = Audio::new(samples.by_channel(channels), sample_rate).map_err(|error| {
-            Error::NotAudio {
-                path: path(),
-                reason: error.to_string(),
-            }
-        })?;
-        Ok(Recording {
-            audio,
-            format: format.clone(),
-            delay,
-            notes,
-        })
-    }
+/// The first of some samples that no recording has.
+pub(super) fn first_impossible(samples: &[f32]) -> Option<(usize, f32)> {
+    let all = samples.iter().copied().enumerate();
+    all.into_iter()
+        .find(|(_, x)| !x.is_finite() || x.abs() > HIGHEST_LEVEL)
 }
 
 /// Interleaved samples, in blocks that are given back one by one while they are sorted by channel: never are
@@ -421,13 +343,6 @@ impl Samples {
                 .extend_from_slice(now);
             samples = later;
         }
-    }
-
-    /// The first that no recording has.
-    fn first_impossible(&self) -> Option<(usize, f32)> {
-        let all = self.blocks.iter().flatten().copied().enumerate();
-        all.into_iter()
-            .find(|(_, x)| !x.is_finite() || x.abs() > HIGHEST_LEVEL)
     }
 
     /// `(channels, samples)`.

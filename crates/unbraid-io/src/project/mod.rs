@@ -5,11 +5,13 @@
 
 mod fit;
 mod history;
+mod journal;
 mod manifest;
 
 pub use crate::digest::{sha256_of_bytes, sha256_of_file};
 pub use fit::{FIT_NPZ, FIT_SAFETENSORS, read_fit, write_fit};
 pub use history::{current_state, next_state, set_current_state, state_folder, states};
+pub use journal::Journal;
 pub use manifest::{
     FORMAT_VERSION, Input, MANIFEST, Manifest, Objective, Output, Program, read_manifest,
     write_manifest,

@@ -90,6 +90,39 @@ impl Score {
             .map_or(f64::INFINITY, |pedal| pedal.time_secs)
     }
 
+    /// What sounds from one moment to another, in seconds, with times counted from the first.
+    ///
+    /// Notes that begin before keep their onsets, which then lie before zero; the pedals stay as they are but for their times.
+    #[must_use]
+    pub fn between(&self, start_secs: f64, end_secs: f64) -> Self {
+        // Strings ring on for a while.
+        const RINGING_SECS: f64 = 2.0;
+        let sounds = |note: &&Note| {
+            note.onset_secs < end_secs && self.held_until(note) + RINGING_SECS > start_secs
+        };
+        Self {
+            notes: self
+                .notes
+                .iter()
+                .filter(sounds)
+                .map(|note| Note {
+                    onset_secs: note.onset_secs - start_secs,
+                    offset_secs: note.offset_secs - start_secs,
+                    ..*note
+                })
+                .collect(),
+            pedals: self
+                .pedals
+                .iter()
+                .map(|pedal| Pedal {
+                    time_secs: pedal.time_secs - start_secs,
+                    ..*pedal
+                })
+                .collect(),
+            tracks: self.tracks.clone(),
+        }
+    }
+
     /// Only the notes and pedals of one track.
     #[must_use]
     pub fn track(&self, track: usize) -> Self {

@@ -1,0 +1,441 @@
+//! A recording that is too long for the memory that may be used comes in; a folder of stems goes out.
+//!
+//! It is separated in pieces, one after the other ([`unbraid::pieces`]); what is finished is kept in a journal, so
+//! that an interrupted separation can go on. In the end the pieces are put together.
+
+use std::path::{Path, PathBuf};
+
+use ndarray::{Array3, Axis, concatenate, s};
+use serde::{Deserialize, Serialize};
+use unbraid::observe::{Observer, Progress, Stage};
+use unbraid::pieces::{Cut, Joint, Piece};
+use unbraid::stems::StemBlocks;
+use unbraid::{Audio, SeparateConfig, StftConfig, separate};
+use unbraid_io::Error as IoError;
+use unbraid_io::atomic::OutputFolder;
+use unbraid_io::audio::{
+    AudioStream, OutputFormat, Span, StemSet, Survey, file_len_bytes, read_audio,
+};
+use unbraid_io::project::{Input, Journal, Manifest, Output, sha256_of_file, write_manifest};
+
+use super::{json, manifest};
+use crate::args::SeparateArgs;
+use crate::failure::Failure;
+use crate::memory::{self, Shape};
+use crate::progress::Line;
+use crate::render::{StemFile, Written};
+
+/// What two pieces share, in seconds: longer than any room rings on noticeably between two ways to share it out.
+const FADE_SECS: f64 = 1.0;
+
+/// What a piece sees beyond what is heard of it, in seconds.
+const MARGIN_SECS: f64 = 2.0;
+
+/// Pieces are no longer than this, whatever fits: a longer one explains no better, and more is lost when the program is
+/// stopped in it.
+const LONGEST_SECS: f64 = 300.0;
+
+/// Pieces are no shorter than this: what is learnt of less is not worth it.
+const SHORTEST_SECS: f64 = 10.0;
+
+/// Transforms with hops that are powers of two up to this have the frames of all pieces on one grid.
+const GRID_SAMPLES: u64 = 1 << 13;
+
+/// A recording that is separated in pieces.
+pub(crate) struct Work<'a> {
+    pub(crate) args: &'a SeparateArgs,
+    pub(crate) file: &'a Path,
+    pub(crate) target: &'a Path,
+    pub(crate) config: SeparateConfig,
+    pub(crate) files: Vec<StemFile>,
+    pub(crate) cut: Cut,
+}
+
+/// How one piece came out.
+#[derive(Debug, Serialize, Deserialize)]
+struct Record {
+    /// What its stems were multiplied by.
+    gain: f64,
+    notes: Vec<String>,
+}
+
+/// What the pieces of a journal have to agree on.
+#[derive(Serialize)]
+struct Terms<'a> {
+    version: &'a str,
+    sha256: &'a str,
+    settings: &'a serde_json::Value,
+    knowledge: Vec<String>,
+    stems: Vec<&'a str>,
+    format: &'a str,
+    span: (f64, Option<f64>),
+    pieces: Vec<(u64, u64)>,
+}
+
+/// Where a recording has to be cut, if it has to: if separating it whole would take more than `--memory`, or if
+/// `--piece` asks for it.
+pub(crate) fn cut(
+    args: &SeparateArgs,
+    config: &SeparateConfig,
+    shape: Shape,
+) -> Result<Option<Cut>, Failure> {
+    let rate = f64::from(shape.sample_rate);
+    let whole = memory::separating(config, shape);
+    if args.piece.is_none() && whole <= args.memory {
+        return Ok(None);
+    }
+    let longest = memory::longest_within(config, shape, args.memory).unwrap_or(0);
+    let beside = 2.0 * MARGIN_SECS + FADE_SECS;
+    let fits = longest as f64 / rate - beside;
+    let wanted = args.piece.unwrap_or(LONGEST_SECS);
+    if fits < SHORTEST_SECS.min(wanted) {
+        let least = Shape {
+            len_samples: ((SHORTEST_SECS + beside) * rate) as u64,
+            ..shape
+        };
+        return Err(Failure::usage(format!(
+            "--memory {} MB is too little for pieces of {SHORTEST_SECS} s: at least {} MB are needed",
+            args.memory / 1_000_000,
+            memory::separating(config, least).div_ceil(1_000_000)
+        )));
+    }
+    let len_secs = shape.len_samples as f64 / rate;
+    let piece_secs = wanted.min(fits);
+    if len_secs <= piece_secs {
+        return Ok(None);
+    }
+    let hop = config
+        .factorize
+        .stft
+        .unwrap_or_else(|| StftConfig::for_sample_rate(shape.sample_rate))
+        .hop_len as u64;
+    // At low rates a piece may be shorter than the usual grid.
+    let mut grid = GRID_SAMPLES;
+    while grid as f64 > piece_secs * rate / 4.0 && grid > 1 {
+        grid /= 2;
+    }
+    let grid = grid.div_ceil(hop) * hop;
+    let on_grid = |secs: f64| ((secs * rate) as u64).div_ceil(grid) * grid;
+    Ok(Some(Cut {
+        len_samples: ((piece_secs * rate) as u64 / grid).max(1) * grid,
+        fade_samples: (FADE_SECS.min(piece_secs / 4.0) * rate) as u64,
+        margin_samples: on_grid(MARGIN_SECS.min(piece_secs / 4.0)),
+        grid_samples: grid,
+    }))
+}
+
+impl Work<'_> {
+    /// Separate all pieces that are not there yet, and put them together.
+    pub(crate) fn run(&self, survey: &Survey, line: &mut Line) -> Result<Manifest, Failure> {
+        let Self {
+            args, file, target, ..
+        } = *self;
+        let span = args.common.span()?;
+        let pieces = self.cut.pieces(survey.len_samples)?;
+        let sha256 = sha256_of_file(file)?;
+        let settings = json(&self.config)?;
+        let terms = Terms {
+            version: env!("CARGO_PKG_VERSION"),
+            sha256: &sha256,
+            settings: &settings,
+            knowledge: self.knowledge()?,
+            stems: self.files.iter().map(|file| file.name.as_str()).collect(),
+            format: args.stems.format.extension(),
+            span: (span.start_secs, span.duration_secs),
+            pieces: pieces
+                .iter()
+                .map(|piece| (piece.own.start, piece.own.end))
+                .collect(),
+        };
+        self.check_room(survey)?;
+        let journal = Journal::open(target, &terms, args.resume, args.common.overwrite)?;
+        let records = self.separate_pieces(&pieces, &journal, span, line)?;
+        line.set_piece(None);
+
+        // Under its final name once it is whole; until then the pieces stay.
+        let folder = OutputFolder::create(target, args.common.overwrite)?;
+        let gain = records
+            .iter()
+            .fold(1.0, |gain, record| record.gain.min(gain));
+        let written = self.put_together(folder.path(), &records, gain, &journal, survey, line)?;
+        let rate = f64::from(survey.sample_rate);
+        let mut notes = vec![format!(
+            "separated in {} pieces of {:.0} s, each with a model of its own",
+            pieces.len(),
+            (pieces[0].own.end - pieces[0].own.start) as f64 / rate
+        )];
+        for (piece, record) in pieces.iter().zip(&records) {
+            let start = piece.own.start as f64 / rate;
+            notes.extend(
+                record
+                    .notes
+                    .iter()
+                    .map(|note| format!("from {start:.0} s: {note}")),
+            );
+        }
+        let input = Input {
+            path: file.display().to_string(),
+            sha256,
+            format: survey.format.clone(),
+            delay: survey.delay,
+            notes: survey.notes.clone(),
+            sample_rate: survey.sample_rate,
+            channels: survey.channels,
+            len_samples: survey.len_samples as usize,
+            start_secs: span.start_secs,
+            duration_secs: span.duration_secs,
+        };
+        let manifest = manifest("separate", input, settings, None, None, notes, written);
+        write_manifest(folder.path(), &manifest)?;
+        folder.commit()?;
+        journal.remove()?;
+        Ok(manifest)
+    }
+
+    /// Everything the user said that is not among the settings, by its content.
+    fn knowledge(&self) -> Result<Vec<String>, Failure> {
+        let knowledge = &self.args.knowledge;
+        let hints = &self.args.hints;
+        let given = knowledge.dictionary.iter().chain(&knowledge.score);
+        let given = given.chain(&hints.hint).cloned();
+        let regions = hints.regions.iter().map(|path| path.display().to_string());
+        let mut known = vec![format!("hint strength {}", hints.hint_strength)];
+        for text in given.chain(regions) {
+            let path = text.split_once('=').map_or(text.as_str(), |(_, path)| path);
+            known.push(format!("{text}: {}", sha256_of_file(Path::new(path))?));
+        }
+        Ok(known)
+    }
+
+    /// Whether there is room for the pieces and what they are put together to.
+    fn check_room(&self, survey: &Survey) -> Result<(), Failure> {
+        let len = survey.len_samples as usize;
+        let stem = file_len_bytes(self.args.stems.format, survey.channels, len);
+        let needed_bytes = 2 * stem * self.files.len() as u64;
+        let there = self.target.ancestors().find(|folder| folder.is_dir());
+        let there = there.unwrap_or(Path::new("."));
+        match fs4::available_space(there) {
+            Ok(free_bytes) if free_bytes < needed_bytes => Err(IoError::NoRoom {
+                path: there.to_owned(),
+                needed_bytes,
+                free_bytes,
+            }
+            .into()),
+            // A file system that does not say is tried.
+            _ => Ok(()),
+        }
+    }
+
+    fn separate_pieces(
+        &self,
+        pieces: &[Piece],
+        journal: &Journal,
+        span: Span,
+        line: &mut Line,
+    ) -> Result<Vec<Record>, Failure> {
+        let mut stream = AudioStream::open(self.file, span)?;
+        let (rate, channels) = (stream.sample_rate(), stream.channels());
+        let mut records = Vec::with_capacity(pieces.len());
+        // What was read of the recording and is still needed, and where it begins.
+        let mut held = ndarray::Array2::<f32>::zeros((channels, 0));
+        let mut held_from = 0_u64;
+        for (index, piece) in pieces.iter().enumerate() {
+            line.set_piece(Some((index, pieces.len())));
+            if let Some(record) = journal.record(index)? {
+                records.push(record);
+                continue;
+            }
+            let held_until = held_from + held.ncols() as u64;
+            let keep = piece.read.start.clamp(held_from, held_until);
+            held = held.slice(s![.., (keep - held_from) as usize..]).to_owned();
+            held_from = keep;
+            if piece.read.start > held_until {
+                stream.skip(piece.read.start - held_until)?;
+                held_from = piece.read.start;
+            }
+            let missing = piece.read.end - held_from - held.ncols() as u64;
+            if let Some(more) = stream.next(missing as usize)? {
+                held = concatenate![Axis(1), held, more.samples()];
+            }
+            let audio = Audio::new(held, rate)?;
+            records.push(self.piece(index, piece, &audio, journal, line)?);
+            held = audio.into_samples();
+        }
+        Ok(records)
+    }
+
+    /// Separate one piece into the journal.
+    fn piece(
+        &self,
+        index: usize,
+        piece: &Piece,
+        audio: &Audio,
+        journal: &Journal,
+        line: &mut Line,
+    ) -> Result<Record, Failure> {
+        let rate = f64::from(audio.sample_rate());
+        let mut config = self.config.clone();
+        let secs = |sample: u64| sample as f64 / rate;
+        for instrument in &mut config.instruments {
+            let between = |score: &unbraid::knowledge::Score| {
+                score.between(secs(piece.read.start), secs(piece.read.end))
+            };
+            instrument.score = instrument.score.as_ref().map(between);
+        }
+        let span = Span {
+            start_secs: self.args.common.start + secs(piece.read.start),
+            duration_secs: Some(audio.len_samples() as f64 / rate),
+        };
+        let separation = separate(audio, &config, line)?;
+        let separation = self.args.hints.weigh(
+            separation,
+            audio,
+            span,
+            config.stems,
+            &config.factorize.blind.fit,
+            line,
+        )?;
+        let folder = journal.begin(index)?;
+        let before = match piece.fade_in {
+            0 => None,
+            _ => Some(read_tails(&journal.piece(index - 1), self.files.len())?),
+        };
+        let format = self.args.stems.format;
+        let paths = stem_paths(&folder, &self.files, format);
+        let len = (piece.own.end - piece.own.start) as usize;
+        let mut gain = 1.0;
+        let tail = loop {
+            let (channels, rate) = (audio.channels(), audio.sample_rate());
+            let mut set = StemSet::create(&paths, format, rate, channels, len, gain)?;
+            let mut joint = Joint::new(piece, self.files.len(), channels, before.clone())?;
+            let mut blocks = StemBlocks::new(audio, separation.sharing.as_ref())?;
+            let total = blocks.frames();
+            while let Some(block) = blocks.next() {
+                let block = StemFile::sums(&self.files, block);
+                let own = joint.push(block.view());
+                if own.len_of(Axis(2)) > 0 {
+                    set.write(own.view())?;
+                }
+                let progress = Progress {
+                    stage: Stage::Render,
+                    done: blocks.frames_done(),
+                    total,
+                    objective: None,
+                };
+                if line.progress(&progress).is_break() {
+                    return Err(unbraid::Error::Cancelled.into());
+                }
+            }
+            let written = set.finish()?;
+            if gain < 1.0 || written.peak <= 1.0 || !StemSet::clips(format) {
+                break joint.into_tail();
+            }
+            gain = (1.0 - 1e-6) / written.peak;
+        };
+        write_tails(&folder, &tail, audio.sample_rate())?;
+        let record = Record {
+            gain,
+            notes: separation.notes,
+        };
+        journal.complete(index, &record)?;
+        Ok(record)
+    }
+
+    /// Write every stem whole, from its pieces.
+    fn put_together(
+        &self,
+        folder: &Path,
+        records: &[Record],
+        gain: f64,
+        journal: &Journal,
+        survey: &Survey,
+        line: &mut Line,
+    ) -> Result<Written, Failure> {
+        const BLOCK: usize = 1 << 15;
+        let format = self.args.stems.format;
+        let paths = stem_paths(folder, &self.files, format);
+        let (rate, channels) = (survey.sample_rate, survey.channels);
+        let len = survey.len_samples as usize;
+        let mut set = StemSet::create(&paths, format, rate, channels, len, 1.0)?;
+        for (index, record) in records.iter().enumerate() {
+            let parts = stem_paths(&journal.piece(index), &self.files, format);
+            let mut streams = parts
+                .iter()
+                .map(|path| AudioStream::open(path, Span::default()))
+                .collect::<Result<Vec<_>, _>>()?;
+            // One but for a recording that clips: then pieces that were turned down less are turned down as well.
+            let factor = (gain / record.gain) as f32;
+            'piece: loop {
+                let mut block = Array3::zeros((0, 0, 0));
+                for (stem, stream) in streams.iter_mut().enumerate() {
+                    let Some(part) = stream.next(BLOCK)? else {
+                        break 'piece;
+                    };
+                    if stem == 0 {
+                        block = Array3::zeros((self.files.len(), channels, part.len_samples()));
+                    }
+                    block.index_axis_mut(Axis(0), stem).assign(&part.samples());
+                }
+                if factor < 1.0 {
+                    block *= factor;
+                }
+                set.write(block.view())?;
+            }
+            let progress = Progress {
+                stage: Stage::Render,
+                done: index + 1,
+                total: records.len(),
+                objective: None,
+            };
+            if line.progress(&progress).is_break() {
+                return Err(unbraid::Error::Cancelled.into());
+            }
+        }
+        let written = set.finish()?;
+        let outputs = self
+            .files
+            .iter()
+            .zip(written.sha256)
+            .map(|(file, sha256)| Output {
+                path: format!("{}.{}", file.name, format.extension()),
+                sha256,
+            })
+            .collect();
+        Ok(Written { outputs, gain })
+    }
+}
+
+fn stem_paths(folder: &Path, files: &[StemFile], format: OutputFormat) -> Vec<PathBuf> {
+    files
+        .iter()
+        .map(|file| folder.join(format!("{}.{}", file.name, format.extension())))
+        .collect()
+}
+
+/// Where a piece keeps what the next one fades out.
+fn tail_path(folder: &Path, stem: usize) -> PathBuf {
+    folder.join(format!("tail-{stem}.wav"))
+}
+
+fn write_tails(folder: &Path, tail: &Array3<f32>, rate: u32) -> Result<(), Failure> {
+    let (stems, channels, len) = tail.dim();
+    if len == 0 {
+        return Ok(());
+    }
+    let paths: Vec<PathBuf> = (0..stems).map(|stem| tail_path(folder, stem)).collect();
+    let mut set = StemSet::create(&paths, OutputFormat::Wav32f, rate, channels, len, 1.0)?;
+    set.write(tail.view())?;
+    set.finish()?;
+    Ok(())
+}
+
+fn read_tails(folder: &Path, stems: usize) -> Result<Array3<f32>, Failure> {
+    let tails = (0..stems)
+        .map(|stem| {
+            let read = read_audio(&tail_path(folder, stem), Span::default())?;
+            Ok(read.audio.into_samples().insert_axis(Axis(0)))
+        })
+        .collect::<Result<Vec<_>, IoError>>()?;
+    let views: Vec<_> = tails.iter().map(|tail| tail.view()).collect();
+    Ok(ndarray::concatenate(Axis(0), &views).map_err(anyhow::Error::from)?)
+}

@@ -1,0 +1,136 @@
+//! Recordings that are separated in pieces.
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command as Process, Stdio};
+use std::thread::sleep;
+use std::time::Duration;
+
+use crate::helpers::{files, read, unbraid, worst_difference, write};
+use predicates::prelude::*;
+use unbraid::Audio;
+use unbraid::testsignals::{drums_and_guitar, mix};
+use unbraid_io::audio::OutputFormat;
+use unbraid_io::project::read_manifest;
+
+const PIECES: [&str; 10] = [
+    "separate",
+    "song.wav",
+    "-s",
+    "drums,guitar",
+    "--piece",
+    "2",
+    "--iterations",
+    "30",
+    "--format",
+    "wav16",
+];
+
+/// Drums and guitar at 8 kHz, mono, 16 bit.
+fn write_song(path: &Path, secs: f32) -> Audio {
+    let (drums, guitar) = drums_and_guitar(secs, 8000);
+    write(path, &mix(&[&drums, &guitar]), OutputFormat::Wav16);
+    read(path)
+}
+
+#[test]
+fn pieces_add_up_and_are_as_good_as_the_whole() {
+    let dir = tempfile::tempdir().unwrap();
+    let mixture = write_song(&dir.path().join("song.wav"), 7.3);
+    unbraid(dir.path()).args(PIECES).assert().success();
+    let folder = dir.path().join("separated/song");
+    assert_eq!(files(dir.path()).len(), 4, "{:?}", files(dir.path()));
+    let stems = [folder.join("drums.wav"), folder.join("guitar.wav")];
+    assert!(worst_difference(&mixture, &stems) < 1e-9);
+    let (drums, _) = drums_and_guitar(7.3, 8000);
+    let error = |audio: &Audio| {
+        let pairs = audio.channel(0).iter().zip(drums.channel(0));
+        pairs.map(|(a, b)| (a - b) * (a - b)).sum::<f32>()
+    };
+    let energy = drums.channel(0).iter().map(|x| x * x).sum::<f32>();
+    let sdr = 10.0 * (energy / error(&read(&stems[0]))).log10();
+    assert!(sdr > 8.0, "{sdr} dB");
+    let manifest = read_manifest(&folder).unwrap();
+    assert_eq!(manifest.input.len_samples, mixture.len_samples());
+    assert!(
+        manifest.notes[0].contains("4 pieces"),
+        "{:?}",
+        manifest.notes
+    );
+    assert_eq!(
+        manifest.outputs[0].sha256,
+        unbraid_io::project::sha256_of_file(&stems[0]).unwrap()
+    );
+}
+
+#[test]
+fn a_killed_separation_goes_on_to_the_same_bytes() {
+    let dir = tempfile::tempdir().unwrap();
+    write_song(&dir.path().join("song.wav"), 12.0);
+    unbraid(dir.path())
+        .args(PIECES)
+        .args(["-o", "whole"])
+        .assert()
+        .success();
+
+    let pieces = dir.path().join("killed/.song.pieces");
+    let mut running = Process::new(assert_cmd::cargo::cargo_bin("unbraid"))
+        .args(PIECES)
+        .args(["-o", "killed"])
+        .current_dir(dir.path())
+        .stdout(Stdio::null())
+        .spawn()
+        .unwrap();
+    while !pieces.join("00001").exists() && running.try_wait().unwrap().is_none() {
+        sleep(Duration::from_millis(2));
+    }
+    running.kill().unwrap();
+    running.wait().unwrap();
+    assert!(pieces.exists(), "it was killed before it had finished");
+    assert!(!dir.path().join("killed/song").exists());
+
+    let refused = |arguments: &[&str], word: &str| {
+        unbraid(dir.path())
+            .args(PIECES)
+            .args(["-o", "killed"])
+            .args(arguments)
+            .assert()
+            .failure()
+            .stderr(predicate::str::contains(word));
+    };
+    refused(&[], "--resume");
+    refused(&["--resume", "--seed", "9"], "other settings");
+    unbraid(dir.path())
+        .args(PIECES)
+        .args(["-o", "killed", "--resume"])
+        .assert()
+        .success();
+    for stem in ["drums.wav", "guitar.wav"] {
+        let of = |output: &str| fs::read(dir.path().join(output).join("song").join(stem)).unwrap();
+        assert!(of("whole") == of("killed"), "{stem} differs");
+    }
+    assert!(!pieces.exists());
+}
+
+#[test]
+fn memory_decides_whether_there_are_pieces() {
+    let dir = tempfile::tempdir().unwrap();
+    write_song(&dir.path().join("song.wav"), 3.0);
+    let run = |arguments: &[&str]| {
+        unbraid(dir.path())
+            .args(["separate", "song.wav", "--iterations", "5", "--overwrite"])
+            .args(arguments)
+            .assert()
+    };
+    run(&["--memory", "1M"])
+        .code(2)
+        .stderr(predicate::str::contains("MB are needed"));
+    run(&["--memory", "nothing"]).code(2);
+    run(&["--piece", "0.1"]).code(2);
+    run(&["--piece", "1", "--assign", "drums=0"])
+        .code(2)
+        .stderr(predicate::str::contains("--assign"));
+    run(&[]).success();
+    let manifest = read_manifest(&dir.path().join("separated/song")).unwrap();
+    assert!(manifest.objective.is_some(), "a short song is one piece");
+}
