@@ -13,6 +13,7 @@ mod clips;
 mod crosscheck;
 mod demo;
 mod files;
+mod hints;
 mod piano;
 mod python;
 mod quality;
@@ -48,6 +49,8 @@ enum Command {
     BenchWorker,
     /// Separate every clip by every recipe and baseline, and rewrite docs/quality.md
     Quality(quality::Arguments),
+    /// Measure what hints, regions and onsets are worth on every clip, and rewrite docs/hints.md
+    Hints(hints::Arguments),
     /// Make the demo clip and its stems anew from the packages they come from
     Demo(demo::Arguments),
     /// Make the built-in piano's templates anew from recorded notes
@@ -62,6 +65,7 @@ fn main() -> ExitCode {
         Command::Bench(arguments) => bench::run(&arguments).map(|()| ExitCode::SUCCESS),
         Command::BenchWorker => bench::worker::run().map(|()| ExitCode::SUCCESS),
         Command::Quality(arguments) => quality::run(&arguments).map(|()| ExitCode::SUCCESS),
+        Command::Hints(arguments) => hints::run(&arguments).map(|()| ExitCode::SUCCESS),
         Command::Demo(arguments) => demo::run(&arguments).map(|()| ExitCode::SUCCESS),
         Command::Piano(arguments) => piano::run(&arguments).map(|()| ExitCode::SUCCESS),
     };

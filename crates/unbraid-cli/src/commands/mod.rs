@@ -10,6 +10,7 @@ pub(crate) mod info;
 pub(crate) mod learn;
 pub(crate) mod refit;
 pub(crate) mod separate;
+mod stage_two;
 pub(crate) mod studio;
 
 use serde_json::Value;

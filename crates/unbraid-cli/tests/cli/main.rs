@@ -10,3 +10,4 @@ mod project;
 mod refit;
 mod refusals;
 mod separate;
+mod stages;

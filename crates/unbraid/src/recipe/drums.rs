@@ -182,6 +182,7 @@ pub fn drums(
     };
     Ok(Separation {
         sources: grouping.sources.clone(),
+        onsets: Vec::new(),
         notes: grouping.notes.iter().map(ToString::to_string).collect(),
         components: Some((factorization, grouping)),
         sharing,
