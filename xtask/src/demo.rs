@@ -36,17 +36,8 @@ pub(crate) struct Arguments {
 
 /// Find or fetch the packages, and make the clip; it fails if the samples are not the known ones.
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
-    let packages = match &arguments.packages {
-        Some(given) => match missing(given).first() {
-            Some(name) => bail!(
-                "there is no unpacked package `{name}` in {}",
-                given.display()
-            ),
-            None => given.clone(),
-        },
-        None if missing(Path::new("/")).is_empty() => PathBuf::from("/"),
-        None => fetch()?,
-    };
+    let names = PACKAGES.map(|(name, _)| name);
+    let packages = packages(arguments.packages.as_deref(), &names)?;
     let python = interpreter("demo")?;
     call(
         Command::new(python)
@@ -56,19 +47,34 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     )
 }
 
-/// The names of the packages that are not unpacked in `folder`.
-fn missing(folder: &Path) -> Vec<&'static str> {
+/// A folder that holds `usr/share/…` of some packages: the given one, this system, or one they are fetched to.
+pub(crate) fn packages(given: Option<&Path>, names: &[&str]) -> Result<PathBuf> {
+    match given {
+        Some(given) => match missing(given, names).first() {
+            Some(name) => bail!(
+                "there is no unpacked package `{name}` in {}",
+                given.display()
+            ),
+            None => Ok(given.to_owned()),
+        },
+        None if missing(Path::new("/"), names).is_empty() => Ok(PathBuf::from("/")),
+        None => fetch(names),
+    }
+}
+
+/// The packages of some names that are not unpacked in `folder`.
+fn missing(folder: &Path, names: &[&str]) -> Vec<&'static str> {
     let absent = PACKAGES
         .iter()
-        .filter(|(_, file)| !folder.join(file).is_file());
+        .filter(|(name, file)| names.contains(name) && !folder.join(file).is_file());
     absent.map(|&(name, _)| name).collect()
 }
 
 /// Download and unpack what is not there from an earlier run.
-fn fetch() -> Result<PathBuf> {
+fn fetch(names: &[&str]) -> Result<PathBuf> {
     let folder = scratch().join("packages");
     fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
-    for name in missing(&folder) {
+    for name in missing(&folder, names) {
         call(Command::new("apt-get").args(["download", "--quiet", name]).current_dir(&folder))
             .with_context(|| format!("cannot fetch the Debian package `{name}`; unpack it yourself and say where by --packages"))?;
         call(
@@ -156,7 +162,7 @@ mod tests {
     fn a_folder_without_the_packages_lacks_both() {
         let folder = tempfile::tempdir().unwrap();
         assert_eq!(
-            missing(folder.path()),
+            missing(folder.path(), &PACKAGES.map(|(name, _)| name)),
             ["fretsonfire-songs-sectoid", "sonic-pi-samples"]
         );
     }

@@ -14,6 +14,7 @@ mod crosscheck;
 mod demo;
 mod drums;
 mod files;
+mod hints;
 mod piano;
 mod python;
 mod quality;
@@ -53,6 +54,8 @@ enum Command {
     Drums(drums::Arguments),
     /// Train the network that hears drums, from packages of sounds
     TrainDrums(drums::TrainArguments),
+    /// Measure what hints, regions and onsets are worth on every clip, and rewrite docs/hints.md
+    Hints(hints::Arguments),
     /// Make the demo clip and its stems anew from the packages they come from
     Demo(demo::Arguments),
     /// Make the built-in piano's templates anew from recorded notes
@@ -69,6 +72,7 @@ fn main() -> ExitCode {
         Command::Quality(arguments) => quality::run(&arguments).map(|()| ExitCode::SUCCESS),
         Command::Drums(arguments) => drums::run(&arguments).map(|()| ExitCode::SUCCESS),
         Command::TrainDrums(arguments) => drums::train(&arguments).map(|()| ExitCode::SUCCESS),
+        Command::Hints(arguments) => hints::run(&arguments).map(|()| ExitCode::SUCCESS),
         Command::Demo(arguments) => demo::run(&arguments).map(|()| ExitCode::SUCCESS),
         Command::Piano(arguments) => piano::run(&arguments).map(|()| ExitCode::SUCCESS),
     };

@@ -114,6 +114,21 @@ pub(crate) struct SeparateArgs {
     #[arg(long)]
     pub(crate) resume: bool,
 
+    /// Take the stems that another program made of the recording further apart: a folder with files such as drums, bass,
+    /// other and vocals. Every source is looked for in its stem, kick,snare,hihat in the drums; stems without one stay as they
+    /// are, and all files add up to the recording
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["minus", "stem", "assign"])]
+    pub(crate) stage_two: Option<PathBuf>,
+
+    /// When drums are struck: a table (CSV) of seconds and a source's name, or a note of General MIDI's percussion. The
+    /// sources, such as kick,snare,hihat, are then fitted as sounds that unfold the same way every time
+    #[arg(long, value_name = "FILE", help_heading = "Knowledge")]
+    pub(crate) onsets: Option<PathBuf>,
+
+    /// How one stroke of a drum sounds, such as `snare=snare.wav`: fitted as with --onsets. Can be repeated
+    #[arg(long, value_name = "SOURCE=FILE", help_heading = "Knowledge")]
+    pub(crate) stroke: Vec<String>,
+
     #[command(flatten)]
     pub(crate) hints: HintArgs,
 

@@ -52,6 +52,8 @@ fn flag_of(field: &str) -> Option<&'static str> {
         "hint" => "--hint",
         "hint.strength" => "--hint-strength",
         "regions" | "regions.strength" => "--regions",
+        "onsets" => "--onsets",
+        "strokes" => "--stroke",
         "split" => "--split",
         "merge" => "--merge",
         "stft.fft_len" | "stft.window_len" => "--fft-len",

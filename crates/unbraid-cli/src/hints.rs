@@ -1,39 +1,23 @@
-//! Files of hints come in; a separation goes out with them weighed in.
+//! Files of hints come in; what they say goes out.
 
 use std::path::Path;
 
-use unbraid::fit::FitConfig;
-use unbraid::knowledge::hints::{Grid, Hints};
-use unbraid::observe::Observer;
-use unbraid::refit::under_hints;
-use unbraid::sharing::StemsConfig;
-use unbraid::{Audio, Separation};
+use unbraid::Audio;
+use unbraid::knowledge::hints::{Clues, HintedStem};
 use unbraid_io::audio::{Span, read_audio};
 use unbraid_io::knowledge::read_regions;
 
 use crate::args::HintArgs;
 use crate::failure::Failure;
 
-/// Iterations under a person's regions, where the fit before had its own.
-const ITERATIONS: usize = 30;
-
 impl HintArgs {
-    /// Whether nothing was hinted.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.hint.is_empty() && self.regions.is_empty()
-    }
-
-    /// Read the hints about the named sources of a recording.
-    pub(crate) fn read(
-        &self,
-        grid: Grid<'_>,
-        sources: &[String],
-        audio: &Audio,
-        span: Span,
-    ) -> Result<Hints, Failure> {
-        let mut hints = Hints::new(grid, sources)?;
+    /// Read the hints about a recording.
+    pub(crate) fn clues(&self, audio: &Audio, span: Span) -> Result<Clues, Failure> {
+        let mut clues = Clues::default();
         for path in &self.regions {
-            hints = hints.with_regions(&read_regions(path)?)?;
+            let regions = read_regions(path)?;
+            clues.regions.boxes.extend(regions.boxes);
+            clues.regions.strokes.extend(regions.strokes);
         }
         for hint in &self.hint {
             let Some((source, file)) = hint.split_once('=') else {
@@ -51,41 +35,12 @@ impl HintArgs {
                     audio.sample_rate()
                 )));
             }
-            hints = hints.with_stem(source, &stem, audio, grid.stft, self.hint_strength)?;
+            clues.stems.push(HintedStem {
+                source: source.trim().to_owned(),
+                audio: stem,
+                strength: self.hint_strength,
+            });
         }
-        Ok(hints)
-    }
-
-    /// Weigh the hints into what was found without them.
-    pub(crate) fn weigh(
-        &self,
-        separation: Separation,
-        audio: &Audio,
-        span: Span,
-        stems: StemsConfig,
-        fit: &FitConfig,
-        observer: &mut dyn Observer,
-    ) -> Result<Separation, Failure> {
-        if self.is_empty() {
-            return Ok(separation);
-        }
-        let names: Vec<String> = separation
-            .sources
-            .iter()
-            .map(|source| source.name.clone())
-            .collect();
-        let grid = Grid {
-            stft: separation.sharing.stft(),
-            sample_rate: audio.sample_rate(),
-            frames: separation.sharing.frames(),
-        };
-        let hints = self.read(grid, &names, audio, span)?;
-        let fit = FitConfig {
-            iterations: fit.iterations.min(ITERATIONS),
-            ..*fit
-        };
-        Ok(under_hints(
-            separation, audio, &hints, stems, &fit, observer,
-        )?)
+        Ok(clues)
     }
 }

@@ -40,7 +40,7 @@ pub(crate) fn separating(config: &SeparateConfig, shape: Shape) -> u64 {
     // Beside V: arrays of its size at the recipe's widest point.
     let beside = match recipe(config) {
         Recipe::Blind => 2.0,
-        Recipe::Drums => DRUMS_PLANES,
+        Recipe::Drums | Recipe::Hits => DRUMS_PLANES,
         Recipe::Informed => INFORMED_PLANES,
         Recipe::SingerAndPiano => SINGER_AND_PIANO_PLANES,
     };

@@ -170,6 +170,14 @@ pub enum Error {
         /// What is wrong.
         reason: String,
     },
+    /// A table of onsets is damaged, or holds something else.
+    #[error("not usable onsets ({reason}): {}", path.display())]
+    Onsets {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        reason: String,
+    },
     /// A file of scores is damaged, or holds something else.
     #[error("not usable scores ({reason}): {}", path.display())]
     Scores {
@@ -263,6 +271,9 @@ impl Error {
             ),
             Self::Regions { .. } => Some(
                 "regions are labels as Audacity exports them, or JSON; docs/guide/hints.md shows both",
+            ),
+            Self::Onsets { .. } => Some(
+                "onsets are lines of seconds, what is struck and, if it is known, how hard, such as `0.35,snare,0.8`",
             ),
             Self::Scores { .. } => {
                 Some("museval's JSON files are read, such as `unbraid evaluate -o` writes them")

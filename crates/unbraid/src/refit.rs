@@ -8,13 +8,14 @@ use crate::group::Grouping;
 use crate::knowledge::hints::Hints;
 use crate::model::{Column, Update};
 use crate::observe::Observer;
-use crate::sharing::{Hinted, StemsConfig};
+use crate::sharing::{Hinted, StemsConfig, compared};
 use crate::{Audio, Error, Separation, Spectrogram};
 
-/// Weigh hints into a separation: into its grouping, where it has components; into their fit, where a person drew; and
-/// into the shares of every bin.
+/// Weigh hints into a separation.
 ///
-/// Hints that say nothing change nothing.
+/// Stems are compared with what was heard without them first ([`compared`]), and believed as far as they agree with it. Where
+/// the stems are those of components, hints may move components to other sources, and what a person drew steers their fit; in
+/// any case they are weighed into the shares of every bin ([`Hinted`]). Hints that say nothing change nothing.
 ///
 /// # Errors
 ///
@@ -22,60 +23,46 @@ use crate::{Audio, Error, Separation, Spectrogram};
 pub fn under_hints(
     separation: Separation,
     audio: &Audio,
-    hints: &Hints,
+    hints: Hints,
     stems: StemsConfig,
     config: &FitConfig,
     observer: &mut dyn Observer,
 ) -> Result<Separation, Error> {
+    let hints = compared(hints, separation.sharing.as_ref(), audio)?;
+    let mut separation = Separation {
+        notes: [separation.notes, hints.notes()].concat(),
+        ..separation
+    };
     if hints.is_empty() {
         return Ok(separation);
     }
-    let Separation {
-        sources,
-        components,
-        mut notes,
-        mut sharing,
-    } = separation;
-    let components = match components {
-        None => None,
-        Some((mut factorization, mut grouping)) => {
-            grouping.lean(hints.leanings(&factorization.fit.model)?.view());
-            let drawn = hints.drawn();
-            if !drawn.is_empty() {
-                let owners = owners(&grouping);
-                let guidance = Guidance {
-                    hints: &drawn,
-                    owners: &owners,
-                };
-                let spectrogram = factorization.spectrogram(audio, observer)?;
-                let (guidance, change) = (Some(guidance), Change::Hints);
-                factorization = refit(
-                    factorization,
-                    &spectrogram,
-                    guidance,
-                    change,
-                    config,
-                    observer,
-                )?;
-            }
-            sharing = Box::new(factorization.sharing(&grouping.members(), stems)?);
-            Some((factorization, grouping))
+    if separation.sharing.is_of_components()
+        && let Some((mut factorization, mut grouping)) = separation.components
+    {
+        grouping.lean(hints.leanings(&factorization.fit.model)?.view());
+        let drawn = hints.drawn();
+        if !drawn.is_empty() {
+            let owners = owners(&grouping);
+            let guidance = Guidance {
+                hints: &drawn,
+                owners: &owners,
+            };
+            let spectrogram = factorization.spectrogram(audio, observer)?;
+            let (guidance, change) = (Some(guidance), Change::Hints);
+            factorization = refit(
+                factorization,
+                &spectrogram,
+                guidance,
+                change,
+                config,
+                observer,
+            )?;
         }
-    };
-    for (source, trust) in hints.trust() {
-        if trust < 1.0 {
-            notes.push(format!(
-                "the stem hinted for `{source}` is trusted to {:.0} %, as far as it is part of the recording",
-                100.0 * trust
-            ));
-        }
+        separation.sharing = Box::new(factorization.sharing(&grouping.members(), stems)?);
+        separation.components = Some((factorization, grouping));
     }
-    Ok(Separation {
-        sources,
-        components,
-        notes,
-        sharing: Box::new(Hinted::new(sharing, hints.clone())?),
-    })
+    separation.sharing = Box::new(Hinted::new(separation.sharing, hints)?);
+    Ok(separation)
 }
 
 /// The source of every component.
@@ -98,7 +85,8 @@ pub enum Change {
 
 /// Fit on from where a recording's components stand.
 ///
-/// The result explains the spectrogram no worse than what it started from, by the objective that the hints make.
+/// The result explains the spectrogram no worse than what it started from, by the objective that the hints make. Under hints,
+/// what was measured of the components for their grouping stays: what was decided without the hints is not decided anew.
 ///
 /// # Errors
 ///
@@ -146,7 +134,9 @@ pub fn refit(
         Change::Nothing => fit::resume(before, spectrogram, guidance, config, observer)?,
         Change::Hints => fit::refit(before.model, spectrogram, guidance, config, observer)?,
     };
-    factorization.percussive_shares = factorization.measure_percussive_shares(spectrogram)?;
+    if change == Change::Nothing {
+        factorization.percussive_shares = factorization.measure_percussive_shares(spectrogram)?;
+    }
     Ok(factorization)
 }
 

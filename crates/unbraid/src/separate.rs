@@ -3,13 +3,18 @@
 use serde::{Deserialize, Serialize};
 
 use crate::factorize::{FactorizeConfig, factorize};
+use crate::fit::FitConfig;
 use crate::group::{Basis, Kind, Overrides, Source, group_by};
+use crate::knowledge::hints::{Clues, Grid};
+use crate::knowledge::onsets::Onset;
 use crate::knowledge::{Atom, Dictionary, FINENESS};
 use crate::mask::Render;
 use crate::observe::Observer;
 use crate::recipe::voice_piano::{NoteTemplates, VoicePianoConfig, voice_piano};
 use crate::recipe::{DrumEvidence, DrumsConfig, DrumsTask, drums};
+use crate::recipe::{HitsConfig, HitsTask, hits, is_struck};
 use crate::recipe::{InformedConfig, Instrument, Task, informed};
+use crate::refit::under_hints;
 use crate::sharing::StemsConfig;
 use crate::{Audio, Error, Separation, Stft};
 
@@ -34,6 +39,17 @@ pub struct SeparateConfig {
     pub instruments: Vec<Instrument>,
     /// How they are used.
     pub informed: InformedConfig,
+    /// When drums are struck, if that is known.
+    #[serde(skip)]
+    pub onsets: Option<Vec<Onset>>,
+    /// How single strokes of drums sound, if that is known: a source's name and a recording.
+    #[serde(skip)]
+    pub strokes: Vec<(String, Audio)>,
+    /// Drums from each other, by their strokes.
+    pub hits: HitsConfig,
+    /// What is known of where sources are.
+    #[serde(skip)]
+    pub clues: Clues,
 }
 
 /// Take a recording apart.
@@ -63,8 +79,63 @@ pub fn separate(
     config: &SeparateConfig,
     observer: &mut dyn Observer,
 ) -> Result<Separation, Error> {
+    let separation = by_recipe(audio, config, observer)?;
+    with_clues(separation, audio, config, observer)
+}
+
+/// Weigh the clues of `config` into what was found without them ([`under_hints`]): the second half of [`separate`].
+///
+/// # Errors
+///
+/// As [`separate`].
+pub fn with_clues(
+    separation: Separation,
+    audio: &Audio,
+    config: &SeparateConfig,
+    observer: &mut dyn Observer,
+) -> Result<Separation, Error> {
+    if config.clues.is_empty() {
+        return Ok(separation);
+    }
+    let grid = Grid {
+        stft: separation.sharing.stft(),
+        sample_rate: audio.sample_rate(),
+        frames: separation.sharing.frames(),
+    };
+    let names: Vec<&str> = separation
+        .sources
+        .iter()
+        .map(|source| source.name.as_str())
+        .collect();
+    let hints = config.clues.on(grid, &names, audio)?;
+    let fit = FitConfig {
+        iterations: config.factorize.blind.fit.iterations.min(HINTED_ITERATIONS),
+        ..config.factorize.blind.fit
+    };
+    under_hints(separation, audio, hints, config.stems, &fit, observer)
+}
+
+/// Iterations under a person's regions, after the fit without them had its own.
+const HINTED_ITERATIONS: usize = 30;
+
+/// What the recipe that suits the sources makes of the recording.
+fn by_recipe(
+    audio: &Audio,
+    config: &SeparateConfig,
+    observer: &mut dyn Observer,
+) -> Result<Separation, Error> {
     match recipe(config) {
         Recipe::SingerAndPiano => singer_and_piano(audio, config, observer),
+        Recipe::Hits => {
+            let task = HitsTask {
+                sources: &config.sources,
+                onsets: config.onsets.as_deref(),
+                strokes: &config.strokes,
+                seed: config.factorize.blind.seed,
+                stems: config.stems,
+            };
+            hits(audio, &task, &config.hits, observer)
+        }
         Recipe::Drums => {
             let task = DrumsTask {
                 sources: &config.sources,
@@ -93,6 +164,8 @@ pub fn separate(
 pub enum Recipe {
     /// Free components, grouped.
     Blind,
+    /// Drums that are struck, told from each other ([`hits`](crate::recipe::hits)).
+    Hits,
     /// Drums and the rest, told apart by learnt evidence ([`drums`](crate::recipe::drums)).
     Drums,
     /// Instruments whose sound is known ([`informed`](crate::recipe::informed)).
@@ -108,7 +181,10 @@ pub fn recipe(config: &SeparateConfig) -> Recipe {
         .sources
         .iter()
         .any(|source| source.kind.is_some_and(Kind::is_percussive));
-    if is_singer_and_piano(config) {
+    let told = config.onsets.is_some() || !config.strokes.is_empty();
+    if told || is_struck(&config.sources) {
+        Recipe::Hits
+    } else if is_singer_and_piano(config) {
         Recipe::SingerAndPiano
     } else if !config.instruments.is_empty() {
         Recipe::Informed
@@ -164,6 +240,7 @@ fn singer_and_piano(
     heard.sharing = heard.sharing.rendered(config.stems.render, voice_first);
     Ok(Separation {
         sources: config.sources.clone(),
+        onsets: Vec::new(),
         notes: heard.notes(),
         components: None,
         sharing: Box::new(heard.sharing),
@@ -212,6 +289,7 @@ fn blind(
     let sharing = factorization.sharing(&grouping.members(), config.stems)?;
     Ok(Separation {
         sources: grouping.sources.clone(),
+        onsets: Vec::new(),
         notes: grouping.notes.iter().map(ToString::to_string).collect(),
         components: Some((factorization, grouping)),
         sharing: Box::new(sharing),

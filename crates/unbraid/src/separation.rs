@@ -2,6 +2,7 @@
 
 use crate::factorize::Factorization;
 use crate::group::{Grouping, Source};
+use crate::knowledge::onsets::Onset;
 use crate::sharing::Sharing;
 use crate::stems::StemBlocks;
 use crate::{Audio, Error};
@@ -13,6 +14,8 @@ pub struct Separation {
     pub sources: Vec<Source>,
     /// The components, and where each went and why, where the recipe has components.
     pub components: Option<(Factorization, Grouping)>,
+    /// When drums were struck, where the recipe hears it.
+    pub onsets: Vec<Onset>,
     /// What the user should know.
     pub notes: Vec<String>,
     /// How each block is shared out: one share per source, and one more for a residual.

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::ops::Range;
+use std::sync::Arc;
 
 use ndarray::{Array2, Array3, ArrayViewMut3, Axis, s};
 use rayon::prelude::*;
@@ -13,7 +14,7 @@ use crate::mask::{Render, share_out, winner_takes_all};
 use crate::model::LowRank;
 use crate::spectrogram::Quantity;
 use crate::stft::Spectrum;
-use crate::{Error, Stft};
+use crate::{Audio, Error, Stft};
 
 /// What says how each block of a recording is shared out among its sources.
 ///
@@ -31,6 +32,11 @@ pub trait Sharing: fmt::Debug + Send + Sync {
 
     /// The number of frames of the recording it is for.
     fn frames(&self) -> usize;
+
+    /// Whether these are the shares of the components that were found, and nothing else.
+    fn is_of_components(&self) -> bool {
+        false
+    }
 
     /// Write each source's share of the bins of some frames of one channel.
     ///
@@ -51,6 +57,39 @@ pub trait Sharing: fmt::Debug + Send + Sync {
         channel: usize,
         shares: &mut ArrayViewMut3<'_, f32>,
     );
+}
+
+/// A sharing that several hold.
+impl Sharing for Arc<dyn Sharing> {
+    fn stft(&self) -> &Stft {
+        self.as_ref().stft()
+    }
+
+    fn sources(&self) -> usize {
+        self.as_ref().sources()
+    }
+
+    fn channels(&self) -> usize {
+        self.as_ref().channels()
+    }
+
+    fn frames(&self) -> usize {
+        self.as_ref().frames()
+    }
+
+    fn is_of_components(&self) -> bool {
+        self.as_ref().is_of_components()
+    }
+
+    fn share(
+        &self,
+        spectrum: &Spectrum,
+        frames: Range<usize>,
+        channel: usize,
+        shares: &mut ArrayViewMut3<'_, f32>,
+    ) {
+        self.as_ref().share(spectrum, frames, channel, shares);
+    }
 }
 
 /// How components become stems.
@@ -280,6 +319,10 @@ impl Sharing for Components {
         self.frames
     }
 
+    fn is_of_components(&self) -> bool {
+        true
+    }
+
     fn share(
         &self,
         spectrum: &Spectrum,
@@ -299,11 +342,15 @@ impl Sharing for Components {
     }
 }
 
-/// Another sharing, with what is hinted weighed in: shares times claims, made to add up to one again.
+/// Another sharing, with what is hinted weighed in:
 ///
-/// Of components that were fitted with the same hints, these are the posteriors that their fit has
-/// ([`crate::fit::Guidance`]). Whatever else shares a recording out, the hints come in as further evidence. Where nothing is
-/// hinted, not a bit changes.
+/// ```text
+/// share ∝ share^w · claim
+/// ```
+///
+/// For regions w = 1: of components that were fitted under them, these are the posteriors that their fit has
+/// ([`crate::fit::Guidance`]). Beside a stem w is [`Hints::own_weight`]: two opinions about one thing. Where nothing is hinted, not
+/// a bit changes.
 ///
 /// # References
 ///
@@ -324,18 +371,7 @@ impl Hinted {
     ///
     /// [`Error::Shape`] if the hints are for other frames, bins or sources.
     pub fn new(sharing: Box<dyn Sharing>, hints: Hints) -> Result<Self, Error> {
-        let sources = sharing.sources();
-        let expected = vec![sources, sharing.stft().bins(), sharing.frames()];
-        let actual = vec![hints.sources(), hints.bins(), hints.frames()];
-        if expected[1..] != actual[1..]
-            || !(hints.sources()..=hints.sources() + 1).contains(&sources)
-        {
-            return Err(Error::Shape {
-                what: "the hints (sources, bins, frames)",
-                expected,
-                actual,
-            });
-        }
+        check_hints(&hints, sharing.as_ref())?;
         Ok(Self { sharing, hints })
     }
 }
@@ -371,6 +407,7 @@ impl Sharing for Hinted {
         if !self.hints.claims(frames, &mut claims) {
             return;
         }
+        let own = self.hints.own_weight();
         let claims = Array3::from_shape_vec((self.hints.sources(), rows, bins), claims)
             .expect("as many as claims were asked for");
         shares
@@ -380,8 +417,11 @@ impl Sharing for Hinted {
             .for_each(|(mut row, claims)| {
                 for (mut bin, claims) in row.columns_mut().into_iter().zip(claims.columns()) {
                     // Nothing is said of this bin: it keeps every bit.
-                    if claims.iter().all(|&claim| claim >= 1.0) {
+                    if own >= 1.0 && claims.iter().all(|&claim| claim >= 1.0) {
                         continue;
+                    }
+                    if own < 1.0 {
+                        bin.mapv_inplace(|share| share.max(LEAST_SHARE).powf(own));
                     }
                     bin.iter_mut()
                         .zip(claims)
@@ -393,6 +433,54 @@ impl Sharing for Hinted {
                 }
             });
     }
+}
+
+/// What a stem can make something of, though nothing was heard.
+const LEAST_SHARE: f32 = 1e-4;
+
+/// Compare hinted stems with how a recording is shared out without them ([`Hints::compared`]).
+///
+/// # Errors
+///
+/// [`Error::Shape`] if the hints are for other frames, bins or sources.
+pub fn compared(hints: Hints, sharing: &dyn Sharing, audio: &Audio) -> Result<Hints, Error> {
+    check_hints(&hints, sharing)?;
+    let channels = sharing.channels();
+    hints.compared(|frames, add| {
+        let spectrum = sharing.stft().forward_block(audio, frames.clone());
+        let shape = (frames.len(), sharing.stft().bins());
+        let mut shares = Array3::zeros((sharing.sources(), shape.0, shape.1));
+        for channel in 0..channels {
+            sharing.share(&spectrum, frames.clone(), channel, &mut shares.view_mut());
+            let heard = if channels == 1 {
+                0..spectrum.channels()
+            } else {
+                channel..channel + 1
+            };
+            let mut loudness = Array2::<f32>::zeros(shape);
+            for channel in heard {
+                for (sum, x) in loudness.iter_mut().zip(spectrum.channel_rows(channel)) {
+                    *sum += x.norm();
+                }
+            }
+            add(shares.view(), loudness.view());
+        }
+        Ok(())
+    })
+}
+
+fn check_hints(hints: &Hints, sharing: &dyn Sharing) -> Result<(), Error> {
+    let sources = sharing.sources();
+    let expected = vec![sources, sharing.stft().bins(), sharing.frames()];
+    let actual = vec![hints.sources(), hints.bins(), hints.frames()];
+    if expected[1..] != actual[1..] || !(hints.sources()..=hints.sources() + 1).contains(&sources) {
+        return Err(Error::Shape {
+            what: "the hints (sources, bins, frames)",
+            expected,
+            actual,
+        });
+    }
+    Ok(())
 }
 
 /// The mean of the shares of several, on one transform.

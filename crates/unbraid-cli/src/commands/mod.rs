@@ -11,6 +11,7 @@ pub(crate) mod learn;
 pub(crate) mod refit;
 pub(crate) mod pieces;
 pub(crate) mod separate;
+mod stage_two;
 pub(crate) mod studio;
 
 use serde_json::Value;

@@ -197,7 +197,7 @@ impl Work<'_> {
         let knowledge = &self.args.knowledge;
         let hints = &self.args.hints;
         let given = knowledge.dictionary.iter().chain(&knowledge.score);
-        let given = given.chain(&hints.hint).cloned();
+        let given = given.chain(&hints.hint).chain(&self.args.stroke).cloned();
         let regions = hints.regions.iter().map(|path| path.display().to_string());
         let mut known = vec![format!("hint strength {}", hints.hint_strength)];
         for text in given.chain(regions) {
@@ -286,15 +286,8 @@ impl Work<'_> {
             start_secs: self.args.common.start + secs(piece.read.start),
             duration_secs: Some(audio.len_samples() as f64 / rate),
         };
+        config.clues = self.args.hints.clues(audio, span)?;
         let separation = separate(audio, &config, line)?;
-        let separation = self.args.hints.weigh(
-            separation,
-            audio,
-            span,
-            config.stems,
-            &config.factorize.blind.fit,
-            line,
-        )?;
         let folder = journal.begin(index)?;
         let before = match piece.fade_in {
             0 => None,

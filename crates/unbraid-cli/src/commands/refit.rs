@@ -10,7 +10,7 @@ use unbraid::fit::{FitConfig, Guidance};
 use unbraid::group::{Grouping, Kind, Overrides, Source, parse_sources};
 use unbraid::knowledge::hints::Hints;
 use unbraid::refit::{Change, merge, owners, refit, split};
-use unbraid::sharing::{Hinted, Sharing};
+use unbraid::sharing::{Hinted, Sharing, compared};
 use unbraid::{Audio, Spectrogram};
 use unbraid_io::atomic::OutputFolder;
 use unbraid_io::audio::Span;
@@ -61,7 +61,11 @@ pub(crate) fn run(args: &RefitArgs) -> Result<(), Failure> {
     let spectrogram = factorization.spectrogram(audio, &mut line)?;
     let mut grouping = factorization.group(&sources, &overrides)?;
     let names: Vec<String> = grouping.sources.iter().map(|s| s.name.clone()).collect();
-    let hints = args.hints.read(factorization.grid(), &names, audio, span)?;
+    let hints = args.hints.clues(audio, span)?;
+    let hints = hints.on(factorization.grid(), &names, audio)?;
+    let stems = args.stems.config(false);
+    let heard = factorization.sharing(&grouping.members(), stems)?;
+    let hints = compared(hints, &heard, audio)?;
     grouping.lean(hints.leanings(&factorization.fit.model)?.view());
 
     let next = Next {
@@ -214,7 +218,8 @@ impl Next<'_> {
             output.path = format!("stems/{}", output.path);
         }
         write_fit(folder, factorization)?;
-        let notes = grouping.notes.iter().map(ToString::to_string).collect();
+        let notes = grouping.notes.iter().map(ToString::to_string);
+        let notes = notes.chain(self.hints.notes()).collect();
         let fit = Some(&factorization.fit);
         let result = manifest(
             "refit",

@@ -5,20 +5,21 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use unbraid::group::{Grouping, Kind, Overrides, Source, parse_sources};
+use unbraid::knowledge::hints::Clues;
 use unbraid::mask::Render;
-use unbraid::recipe::DrumsConfig;
 use unbraid::recipe::voice_piano::VoicePianoConfig;
+use unbraid::recipe::{DrumsConfig, HitsConfig};
 use unbraid::recipe::{InformedConfig, Instrument, NOTE_EXPONENT};
 use unbraid::separate::is_singer_and_piano;
-use unbraid::{SeparateConfig, separate};
+use unbraid::{Audio, SeparateConfig, separate};
 use unbraid_io::Error as IoError;
 use unbraid_io::atomic::OutputFolder;
-use unbraid_io::audio::{AudioStream, Survey, probe};
-use unbraid_io::knowledge::{read_dictionary, read_score};
+use unbraid_io::audio::{AudioStream, Span, Survey, probe, read_audio};
+use unbraid_io::knowledge::{read_dictionary, read_onsets, read_score, write_onsets};
 use unbraid_io::project::{Manifest, write_manifest};
 
 use super::pieces::{self, Work};
-use super::{compact, describe, json, manifest, print_json, print_why};
+use super::{compact, describe, json, manifest, print_json, print_why, stage_two};
 use crate::args::SeparateArgs;
 use crate::failure::Failure;
 use crate::input::{self, is_standard};
@@ -39,6 +40,13 @@ pub(crate) fn run(args: &SeparateArgs) -> Result<(), Failure> {
     }
     // Before the long work: every wanted stem is one of the sources.
     stem_files(args, &sources)?;
+    if let Some(folder) = &args.stage_two {
+        return stage_two::run(args, folder, &sources, &|sources, audio| {
+            let mut config = config(args, audio.sample_rate(), sources, &overrides)?;
+            config.clues = args.hints.clues(audio, args.common.span()?)?;
+            Ok(config)
+        });
+    }
     if is_standard(&args.output) {
         return to_standard_output(args, &sources, &overrides);
     }
@@ -144,6 +152,27 @@ fn instruments(args: &SeparateArgs, sources: &[Source]) -> Result<Vec<Instrument
     Ok(instruments)
 }
 
+/// How single strokes sound, as far as the user knows.
+fn strokes(args: &SeparateArgs, sample_rate: u32) -> Result<Vec<(String, Audio)>, Failure> {
+    let each = args.stroke.iter().map(|given| {
+        let Some((source, file)) = given.split_once('=') else {
+            return Err(Failure::usage(format!(
+                "--stroke is `{given}`, but must be a source and a recording of one stroke, such as snare=snare.wav"
+            )));
+        };
+        let stroke = read_audio(Path::new(file), Span::default())?.audio;
+        if stroke.sample_rate() != sample_rate {
+            return Err(Failure::usage(format!(
+                "the stroke {file} is at {} Hz, but the recording at {} Hz: export it at the same rate",
+                stroke.sample_rate(),
+                sample_rate
+            )));
+        }
+        Ok((source.trim().to_owned(), stroke))
+    });
+    each.collect()
+}
+
 /// The files to write, as sums of the sources' stems.
 fn stem_files(args: &SeparateArgs, sources: &[Source]) -> Result<Vec<StemFile>, Failure> {
     let mut names: Vec<String> = sources.iter().map(|source| source.name.clone()).collect();
@@ -222,6 +251,10 @@ fn config(
             seed: args.factorize.seed,
             ..InformedConfig::default()
         },
+        onsets: args.onsets.as_deref().map(read_onsets).transpose()?,
+        strokes: strokes(args, sample_rate)?,
+        clues: Clues::default(),
+        hits: HitsConfig::default(),
     };
     if !config.instruments.is_empty()
         && !is_singer_and_piano(&config)
@@ -266,6 +299,12 @@ fn in_pieces<'a>(
     let Some(cut) = pieces::cut(args, &config, shape)? else {
         return Ok(None);
     };
+    if args.onsets.is_some() {
+        return Err(Failure::usage(
+            "--onsets counts from the beginning of the recording, which has to be separated in pieces: raise --memory, or \
+             choose a part with --start and --duration",
+        ));
+    }
     if !overrides.is_empty() {
         return Err(Failure::usage(
             "--assign names components of one model, but this recording needs several, one for each piece: raise \
@@ -295,16 +334,9 @@ fn one(
 ) -> Result<Manifest, Failure> {
     let (recording, input) = input::read(file, args.common.span()?)?;
     let audio = &recording.audio;
-    let config = config(args, audio.sample_rate(), sources, overrides)?;
+    let mut config = config(args, audio.sample_rate(), sources, overrides)?;
+    config.clues = args.hints.clues(audio, args.common.span()?)?;
     let separation = separate(audio, &config, line)?;
-    let separation = args.hints.weigh(
-        separation,
-        audio,
-        args.common.span()?,
-        config.stems,
-        &config.factorize.blind.fit,
-        line,
-    )?;
     let rendering = Rendering {
         audio,
         sharing: separation.sharing.as_ref(),
@@ -312,6 +344,9 @@ fn one(
     };
     let files = stem_files(args, &separation.sources)?;
     let written = rendering.write(folder, &files, line)?;
+    if !separation.onsets.is_empty() {
+        write_onsets(&folder.join("onsets.csv"), &separation.onsets)?;
+    }
     let (factorization, grouping) = separation.components.unzip();
     let manifest = manifest(
         "separate",

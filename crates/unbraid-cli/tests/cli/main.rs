@@ -11,3 +11,4 @@ mod project;
 mod refit;
 mod refusals;
 mod separate;
+mod stages;

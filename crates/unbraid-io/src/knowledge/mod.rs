@@ -4,6 +4,7 @@ mod dictionary;
 mod midi;
 mod naming;
 mod notes;
+mod onsets;
 mod regions;
 mod sfz;
 
@@ -11,4 +12,5 @@ pub use dictionary::{dictionary_bytes, parse_dictionary, read_dictionary, write_
 pub use midi::{midi_bytes, read_score, write_midi, write_notes_csv};
 pub use naming::{NoteName, note_name};
 pub use notes::{Found, read_notes};
+pub use onsets::{parse_onsets, read_onsets, write_onsets};
 pub use regions::{parse_regions, read_regions};

@@ -1,5 +1,6 @@
 //! A model and a spectrogram come in; the fitted model and its trace go out.
 
+mod convolutive;
 mod extrapolate;
 mod guided;
 mod joint;
@@ -18,6 +19,7 @@ use crate::{Error, Spectrogram};
 use extrapolate::Momentum;
 use pass::{Pass, Scheme};
 
+pub use convolutive::{Free, fit_convolutive};
 pub use joint::{Term, divergences, fit_jointly};
 
 /// Settings of the fit.

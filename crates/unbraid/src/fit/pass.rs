@@ -518,7 +518,7 @@ fn rows<'h>(activations: &'h Array2<f32>, frames: &Range<usize>) -> &'h [f32] {
 }
 
 /// Cut all frames into runs of whole tiles, the first the longest.
-fn runs(frames: usize) -> Vec<Range<usize>> {
+pub(super) fn runs(frames: usize) -> Vec<Range<usize>> {
     let len = frames.div_ceil(TILE_FRAMES).div_ceil(RUNS) * TILE_FRAMES;
     (0..frames)
         .step_by(len.max(1))
@@ -527,7 +527,7 @@ fn runs(frames: usize) -> Vec<Range<usize>> {
 }
 
 /// Cut a run into tiles.
-fn tiles(run: Range<usize>) -> impl Iterator<Item = Range<usize>> {
+pub(super) fn tiles(run: Range<usize>) -> impl Iterator<Item = Range<usize>> {
     run.clone()
         .step_by(TILE_FRAMES)
         .map(move |start| start..(start + TILE_FRAMES).min(run.end))

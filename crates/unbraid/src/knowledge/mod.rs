@@ -4,12 +4,14 @@
 //! |---|---|---|
 //! | [`dictionary`] | how the notes of an instrument sound | templates |
 //! | [`hints`] | where a person, or another program, says sources are | what each source may claim of a bin |
+//! | [`onsets`] | when drums are struck | where activations may be other than zero |
 //! | [`Score`] | which notes are played when | where activations may be other than zero |
 
 pub mod dictionary;
 mod example;
 pub mod hints;
 mod inharmonicity;
+pub mod onsets;
 mod pitch;
 mod score;
 

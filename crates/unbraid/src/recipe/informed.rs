@@ -526,6 +526,7 @@ fn finish(
     let sharing = Components::new(explanation, &members, task.stems)?;
     Ok(Separation {
         sources: sources.to_vec(),
+        onsets: Vec::new(),
         components: None::<(Factorization, crate::group::Grouping)>,
         notes,
         sharing: Box::new(sharing),

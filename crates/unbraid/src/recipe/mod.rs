@@ -4,9 +4,11 @@
 
 mod blind;
 mod drums;
+mod hits;
 mod informed;
 pub mod voice_piano;
 
 pub use blind::{BlindConfig, FirstFactors, blind};
 pub use drums::{DrumEvidence, DrumsConfig, DrumsTask, drums};
+pub use hits::{HitsConfig, HitsTask, hits, is_struck};
 pub use informed::{InformedConfig, Instrument, NOTE_EXPONENT, Task, informed, note_stft};

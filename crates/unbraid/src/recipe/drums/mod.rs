@@ -242,6 +242,7 @@ pub fn drums(
     };
     Ok(Separation {
         sources: grouping.sources.clone(),
+        onsets: Vec::new(),
         notes,
         components: Some((factorization, grouping)),
         sharing,
