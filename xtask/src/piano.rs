@@ -44,7 +44,10 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
                 continue;
             }
             let audio = read_audio(&path, Span::default())?.audio;
-            let mono = audio.samples().mean_axis(ndarray::Axis(0)).context("no channel")?;
+            let mono = audio
+                .samples()
+                .mean_axis(ndarray::Axis(0))
+                .context("no channel")?;
             let example = Example::new(mono.to_vec(), audio.sample_rate())?
                 .with_note(f32::from(note))
                 .with_velocity(127.0 * f32::from(layer) / LAYERS);
@@ -54,18 +57,31 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     ensure!(!examples.is_empty(), "no file is named like `D#4v16.ogg`");
     examples.sort_by_key(|(note, layer, _)| (*note, *layer));
     let notes = examples.len();
-    let examples: Vec<Example> = examples.into_iter().map(|(_, _, example)| example).collect();
+    let examples: Vec<Example> = examples
+        .into_iter()
+        .map(|(_, _, example)| example)
+        .collect();
     let dictionaries = FFT_LENS
         .iter()
         .map(|&fft_len| {
             let stft = StftConfig::with_fft_len(fft_len);
             let provenance = Provenance::default();
-            Ok(learn("piano", examples.clone(), stft, SAMPLE_RATE, provenance)?)
+            Ok(learn(
+                "piano",
+                examples.clone(),
+                stft,
+                SAMPLE_RATE,
+                provenance,
+            )?)
         })
         .collect::<Result<Vec<_>>>()?;
     let bytes = embedded_bytes(&dictionaries)?;
     std::fs::write(&arguments.output, &bytes)
         .with_context(|| format!("cannot write {}", arguments.output.display()))?;
-    println!("{}: {notes} notes, {} bytes", arguments.output.display(), bytes.len());
+    println!(
+        "{}: {notes} notes, {} bytes",
+        arguments.output.display(),
+        bytes.len()
+    );
     Ok(())
 }

@@ -538,6 +538,11 @@ pub(crate) struct KnowledgeArgs {
     #[arg(long, value_name = "FILE")]
     pub(crate) melody: Option<PathBuf>,
 
+    /// Which words are sung when, for voice,piano: LRC, UltraStar, TextGrid, HTS or Audacity labels. They say where the
+    /// voice is silent, phonemes also where it has no pitch, and UltraStar's pitches on which note it sings
+    #[arg(long, value_name = "FILE")]
+    pub(crate) lyrics: Option<PathBuf>,
+
     /// The number of free components for what no dictionary covers
     #[arg(long, value_name = "COUNT", default_value_t = unbraid::recipe::InformedConfig::default().free)]
     pub(crate) free: usize,

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::factorize::{FactorizeConfig, factorize};
 use crate::group::{Kind, Overrides, Source};
-use crate::knowledge::{Dictionary, Melody, Score};
+use crate::knowledge::{Dictionary, Lyrics, Melody, Score};
 use crate::mask::Render;
 use crate::observe::Observer;
 use crate::recipe::voice_piano::{Known, VoicePianoConfig, voice_piano};
@@ -38,6 +38,12 @@ pub struct SeparateConfig {
     /// What pitch is sung, for one singer and one piano.
     #[serde(skip)]
     pub melody: Option<Melody>,
+    /// Which words are sung, for one singer and one piano.
+    #[serde(skip)]
+    pub lyrics: Option<Lyrics>,
+    /// The voice as another program separated it, for one singer and one piano: evidence for the pitch.
+    #[serde(skip)]
+    pub voice_stem: Option<Audio>,
 }
 
 impl SeparateConfig {
@@ -174,6 +180,8 @@ fn singer_and_piano(
         score: config.score(),
         tolerance: config.informed.tolerance,
         melody: config.melody.as_ref(),
+        lyrics: config.lyrics.as_ref(),
+        stem: config.voice_stem.as_ref(),
     };
     let mut found = voice_piano(audio, &known, &config.voice_piano, observer)?;
     let voice_first = config.sources[0].kind == Some(Kind::Voice);

@@ -1,6 +1,6 @@
 """Mixtures of one singer and one piano, of material that nothing learns from.
 
-usage: mixtures.py SINGER NOTES OUTPUT
+usage: mixtures.py SINGER NOTES OUTPUT, or mixtures.py --pitches CLIP OUTPUT for the two files of pitches alone
 
 SINGER is a folder with voice.flac and voice_phonemes.csv; only what begins at MIXED_FROM_SECS is mixed, the rest is left
 to learn from. NOTES holds one folder per loudness layer (`5`, `6`, …) of single notes named like `D#4v6.ogg`. For every
@@ -278,6 +278,12 @@ def mixture(folder, singer, notes, *, piano="chords", layers, voice="", voice_db
 
 
 if __name__ == "__main__":
+    if sys.argv[1] == "--pitches":
+        for stem, name in (("voice", "f0.csv"), ("mixture", "f0_mixture.csv")):
+            samples, rate = sf.read(Path(sys.argv[2]) / f"{stem}.flac", always_2d=True)
+            assert rate == RATE
+            pitch(Path(sys.argv[3]) / name, samples.mean(axis=1))
+        sys.exit()
     singer, recorded, output = map(Path, sys.argv[1:4])
     notes = Notes(recorded)
     for name, settings in MIXTURES.items():

@@ -14,7 +14,10 @@ use unbraid::separation::Heard;
 use unbraid::{SeparateConfig, separate};
 use unbraid_io::Error as IoError;
 use unbraid_io::atomic::OutputFolder;
-use unbraid_io::knowledge::{read_dictionary, read_melody, read_score, write_melody_csv, write_midi, write_notes_csv};
+use unbraid_io::knowledge::{
+    read_dictionary, read_lyrics, read_melody, read_score, write_melody_csv, write_midi,
+    write_notes_csv,
+};
 use unbraid_io::project::{Manifest, write_manifest};
 
 use super::{compact, describe, json, manifest, print_json, print_why};
@@ -108,7 +111,9 @@ fn instruments(args: &SeparateArgs, sources: &[Source]) -> Result<Vec<Instrument
         });
     }
     if instruments.is_empty() && !args.knowledge.score.is_empty() {
-        let mut pianos = sources.iter().filter(|known| known.kind == Some(Kind::Piano));
+        let mut pianos = sources
+            .iter()
+            .filter(|known| known.kind == Some(Kind::Piano));
         if let (Some(piano), None) = (pianos.next(), pianos.next()) {
             instruments.push(Instrument {
                 source: piano.name.clone(),
@@ -228,11 +233,32 @@ fn one(
             seed: args.factorize.seed,
             ..InformedConfig::default()
         },
-        melody: args.knowledge.melody.as_deref().map(read_melody).transpose()?,
+        melody: args
+            .knowledge
+            .melody
+            .as_deref()
+            .map(read_melody)
+            .transpose()?,
+        lyrics: args
+            .knowledge
+            .lyrics
+            .as_deref()
+            .map(read_lyrics)
+            .transpose()?,
+        voice_stem: None,
     };
-    if config.melody.is_some() && !is_singer_and_piano(&config) {
+    if is_singer_and_piano(&config) {
+        let voice = sources
+            .iter()
+            .find(|source| source.kind == Some(Kind::Voice));
+        let voice = voice.map(|source| source.name.as_str());
+        config.voice_stem = voice
+            .map(|name| args.hints.stem_of(name, audio, args.common.span()?))
+            .transpose()?
+            .flatten();
+    } else if config.melody.is_some() || config.lyrics.is_some() {
         return Err(Failure::usage(
-            "--melody is what the singer of one voice and one piano sings: it goes with --sources voice,piano",
+            "--melody and --lyrics are of the singer of one voice and one piano: they go with --sources voice,piano",
         ));
     }
     if !config.instruments.is_empty()

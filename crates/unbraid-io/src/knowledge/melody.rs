@@ -41,7 +41,10 @@ pub(super) fn parse_melody(text: &str) -> Result<Melody, String> {
         let number = index + 1;
         let mut fields = fields(line);
         // Sonic Annotator: the file's name, on its first line only.
-        if fields.first().is_some_and(|first| first.is_empty() || first.starts_with('"')) {
+        if fields
+            .first()
+            .is_some_and(|first| first.is_empty() || first.starts_with('"'))
+        {
             fields.remove(0);
         }
         let value = |field: usize| fields.get(field).and_then(|text| text.parse::<f64>().ok());
@@ -117,8 +120,11 @@ mod tests {
             "# made by hand\n0.00 220.0 0.9\r\n0.01 221.0 0.2\r\n",
         ] {
             let melody = parse_melody(text).unwrap();
-            let points: Vec<(f64, f64)> =
-                melody.points().iter().map(|p| (p.time_secs, p.hz)).collect();
+            let points: Vec<(f64, f64)> = melody
+                .points()
+                .iter()
+                .map(|p| (p.time_secs, p.hz))
+                .collect();
             assert_eq!(points, [(0.0, 220.0), (0.01, 221.0)], "{text}");
         }
         let melody = parse_melody("0,220,0.5\n0.01,-221\n").unwrap();

@@ -84,14 +84,21 @@ impl Melody {
         let right = self.points.get(after).copied();
         let near = |point: &Pitch| (point.time_secs - secs).abs() <= GAP_SECS;
         let (Some(left), Some(right)) = (left, right) else {
-            return left.or(right).filter(|point| (point.time_secs - secs).abs() <= GAP_SECS / 2.0);
+            return left
+                .or(right)
+                .filter(|point| (point.time_secs - secs).abs() <= GAP_SECS / 2.0);
         };
         let apart = right.time_secs - left.time_secs;
         let share = (secs - left.time_secs) / apart;
         if apart > GAP_SECS || left.hz == 0.0 || right.hz == 0.0 {
             let nearest = if share < 0.5 { left } else { right };
-            let reach = if apart > GAP_SECS { GAP_SECS / 2.0 } else { GAP_SECS };
-            return Some(nearest).filter(|point| near(point) && (point.time_secs - secs).abs() <= reach);
+            let reach = if apart > GAP_SECS {
+                GAP_SECS / 2.0
+            } else {
+                GAP_SECS
+            };
+            return Some(nearest)
+                .filter(|point| near(point) && (point.time_secs - secs).abs() <= reach);
         }
         Some(Pitch {
             time_secs: secs,

@@ -2,26 +2,23 @@
 
 use ndarray::{Array2, Axis};
 
-use super::path::Path;
+use super::masked::{gain_of, mono, through};
 use super::notes::{RULE, Roll};
+use super::path::Path;
 use super::piano::Templates;
 use super::view::View;
-use super::{Known, VoicePianoConfig, tweak};
-use crate::Spectrogram;
+use super::{Known, VoicePianoConfig};
 use crate::fit::{FitConfig, Term, fit};
 use crate::model::{LowRank, Start, Voice};
 use crate::spectrogram::Quantity;
-
-/// How sharp the masks are: shares are of the models to this power.
-const EXPONENT: f32 = 1.5;
+use crate::{Audio, Error, Spectrogram};
 
 /// Free components of the voice, in the fits that have some.
 const FREE: usize = 20;
 
-/// The voice's share from the model of the voice and of the piano.
-fn mask_of(voice: &Array2<f32>, piano: &Array2<f32>) -> Array2<f32> {
+/// The voice's share from the model of the voice and of the piano, both to the power of `exponent`.
+fn mask_of(voice: &Array2<f32>, piano: &Array2<f32>, exponent: f32) -> Array2<f32> {
     let mut mask = voice.clone();
-    let exponent = tweak("exp", f64::from(EXPONENT)) as f32;
     ndarray::Zip::from(&mut mask)
         .and(piano)
         .par_for_each(|v, p| {
@@ -83,9 +80,11 @@ pub(super) fn find_notes<'a>(
 ) -> (Notes<'a>, Voice) {
     let tailed = view.excite(path, 0.3);
     let fitted = |notes: &Notes<'_>| {
-        let mut voice = Voice::with_free_filter(tailed.clone(), view.bands.clone(), view.level);
+        let voice = Voice::with_free_filter(tailed.clone(), view.bands.clone(), view.level);
+        let mut voice = voice.gated(&path.silent, &path.breathy);
         let term = notes.term(templates, view, 0.0);
-        let (mut terms, own): (Vec<Term>, _) = term.map_or((Vec::new(), None), |(term, own)| (vec![term], Some(own)));
+        let (mut terms, own): (Vec<Term>, _) =
+            term.map_or((Vec::new(), None), |(term, own)| (vec![term], Some(own)));
         view.fit(&mut voice, &mut terms, iterations);
         let activations = terms.pop().map(|term| term.part.activations);
         (voice, activations.zip(own))
@@ -95,10 +94,15 @@ pub(super) fn find_notes<'a>(
         let voice = fitted(&notes).0;
         return (notes, voice);
     }
-    let mut voice = Voice::with_free_filter(view.excite(path, 0.0), view.bands.clone(), view.level);
+    let voice = Voice::with_free_filter(view.excite(path, 0.0), view.bands.clone(), view.level);
+    let mut voice = voice.gated(&path.silent, &path.breathy);
     let mut terms = [view.piano(&templates.spectra, None, 0.0)];
     view.fit(&mut voice, &mut terms, iterations);
-    let mut notes = Notes::Heard(Roll::of(&terms[0].part.activations, &templates.atoms, &RULE));
+    let mut notes = Notes::Heard(Roll::of(
+        &terms[0].part.activations,
+        &templates.atoms,
+        &RULE,
+    ));
     let (_, played) = fitted(&notes);
     if let Some((activations, own)) = played {
         notes = Notes::Heard(Roll::of(&activations, &own.atoms, &RULE));
@@ -108,7 +112,7 @@ pub(super) fn find_notes<'a>(
 }
 
 /// Free components of the voice, started from what the voice explains so far; none where it explains nothing.
-fn free_voice(view: &View, voice: &Array2<f32>, price: f32) -> Option<Term> {
+fn free_voice(view: &View, voice: &Array2<f32>, path: &Path, price: f32) -> Option<Term> {
     let values = voice.t().insert_axis(Axis(0));
     let spectrogram = Spectrogram::from_values(values, Quantity::Magnitude).ok()?;
     let config = FitConfig {
@@ -127,6 +131,10 @@ fn free_voice(view: &View, voice: &Array2<f32>, price: f32) -> Option<Term> {
         row /= sum;
         h *= 0.5 * sum * spectrogram.scale();
     }
+    let sings = Array2::from_shape_fn((part.components(), view.v.nrows()), |(_, frame)| {
+        !path.silent[frame]
+    });
+    let part = part.allow(sings.view()).ok()?;
     Some(Term { part, price })
 }
 
@@ -136,12 +144,14 @@ pub(super) fn rough_mask(
     templates: &Templates,
     known: &Known<'_>,
     path: &Path,
+    config: &VoicePianoConfig,
 ) -> Array2<f32> {
     let (notes, heard) = find_notes(view, templates, known, path, 18);
     let piano = notes.term(templates, view, 0.0).map(|(term, _)| term);
-    let free = free_voice(view, &heard.model(), 0.1);
-    let voice = Voice::with_free_filter(heard.excitation, view.bands.clone(), view.level);
-    Fitted::new(view, voice, piano, free, 25).mask()
+    let free = free_voice(view, &heard.model(), path, 0.1);
+    let voice = Voice::with_free_filter(heard.excitation, view.bands.clone(), view.level)
+        .gated(&path.silent, &path.breathy);
+    Fitted::new(view, voice, piano, free, 25).mask(config.exponent)
 }
 
 /// A fit of a voice, a piano and free components of the voice.
@@ -170,7 +180,7 @@ impl Fitted {
         }
     }
 
-    fn mask(&self) -> Array2<f32> {
+    fn mask(&self, exponent: f32) -> Array2<f32> {
         let product = |term: &Term| term.part.activations.dot(&term.part.templates);
         let mut model = self.voice.model();
         if let Some(free) = &self.free {
@@ -178,7 +188,7 @@ impl Fitted {
         }
         let piano = self.piano.as_ref();
         let piano = piano.map_or_else(|| Array2::zeros(model.raw_dim()), product);
-        mask_of(&model, &piano)
+        mask_of(&model, &piano, exponent)
     }
 }
 
@@ -190,38 +200,82 @@ pub(super) struct Final {
     pub(super) roll: Option<Roll>,
 }
 
-/// Three fits that differ in what they let the voice do, the mean of their masks.
-pub(super) fn final_fits(
-    view: &View,
-    sets: [&Templates; 3],
-    known: &Known<'_>,
-    path: &Path,
-    config: &VoicePianoConfig,
-) -> Final {
-    let (notes, heard) = find_notes(view, sets[0], known, path, 12);
-    let e = heard.excitation;
-    let voice = |shapes: usize| {
-        if shapes == 0 {
-            Voice::with_free_filter(e.clone(), view.bands.clone(), view.level)
-        } else {
-            Voice::with_shapes(e.clone(), view.bands.clone(), shapes, view.level, 0)
+/// What the last fits are made from.
+pub(super) struct Last<'a> {
+    pub(super) audio: &'a Audio,
+    pub(super) short: (&'a View, &'a Templates),
+    pub(super) long: (&'a View, &'a Templates),
+    pub(super) known: &'a Known<'a>,
+    pub(super) path: &'a Path,
+    pub(super) config: &'a VoicePianoConfig,
+}
+
+impl Last<'_> {
+    /// Three fits that differ in what they let the voice do, and one on shorter frames: the mean of their masks.
+    pub(super) fn fits(&self) -> Result<Final, Error> {
+        let (config, (view, templates)) = (self.config, self.long);
+        let (notes, heard) = find_notes(view, templates, self.known, self.path, 12);
+        let coupled = match &notes {
+            Notes::Heard(roll) if config.coupled => Some(roll.score(view.hop_secs(), &RULE)),
+            _ => None,
+        };
+        let coupled = coupled.as_ref().map(|score| Known {
+            score: Some(score),
+            ..*self.known
+        });
+        let notes = coupled.as_ref().map_or(notes, Notes::Known);
+        let e = heard.excitation;
+        let piano = |price| notes.term(templates, view, price).map(|(term, _)| term);
+        let (first, atoms) = notes.term(templates, view, 0.0).unzip();
+        let voice = self.voice(view, e.clone(), config.shapes);
+        let first = Fitted::new(view, voice, first, None, config.iterations);
+        let played = first.piano.as_ref().zip(atoms);
+        let roll = played.map(|(term, own)| Roll::of(&term.part.activations, &own.atoms, &RULE));
+        let mut mask = first.mask(config.exponent);
+        if config.average {
+            let voice = self.voice(view, e.clone(), config.shapes);
+            let sparse = Fitted::new(view, voice, piano(0.1), None, config.iterations);
+            mask += &sparse.mask(config.exponent);
+            let free = free_voice(view, &first.voice.model(), self.path, 0.3);
+            let voice = self.voice(view, e, 0);
+            let free = Fitted::new(view, voice, piano(0.0), free, config.iterations);
+            mask += &free.mask(config.exponent);
+            mask /= 3.0;
         }
-    };
-    let piano = |set: usize, price: f32| notes.term(sets[set], view, price).map(|(term, _)| term);
-    let (first, atoms) = notes.term(sets[0], view, 0.0).unzip();
-    let first = Fitted::new(view, voice(config.shapes), first, None, config.iterations);
-    let roll = first.piano.as_ref().zip(atoms).map(|(term, own)| {
-        Roll::of(&term.part.activations, &own.atoms, &RULE)
-    });
-    let mut mask = first.mask();
-    if config.average {
-        let sparse = piano(1, 0.1);
-        mask += &Fitted::new(view, voice(config.shapes), sparse, None, config.iterations).mask();
-        let free = free_voice(view, &first.voice.model(), 0.3);
-        mask += &Fitted::new(view, voice(0), piano(2, 0.0), free, config.iterations).mask();
-        mask /= 3.0;
+        if config.short_share > 0.0 {
+            let short = self.short_mask(&notes)?;
+            mask.zip_mut_with(&short, |mask, short| {
+                *mask += config.short_share * (short - *mask);
+            });
+        }
+        // Where lyrics are silent, nothing else may say otherwise.
+        let silent = self.path.silent.iter();
+        for (mut row, _) in mask.outer_iter_mut().zip(silent).filter(|(_, on)| **on) {
+            row.fill(0.0);
+        }
+        Ok(Final { mask, roll })
     }
-    Final { mask, roll }
+
+    fn voice(&self, view: &View, excitation: Array2<f32>, shapes: usize) -> Voice {
+        let bands = view.bands.clone();
+        let voice = if shapes == 0 {
+            Voice::with_free_filter(excitation, bands, view.level)
+        } else {
+            Voice::with_shapes(excitation, bands, shapes, view.level, 0)
+        };
+        voice.gated(&self.path.silent, &self.path.breathy)
+    }
+
+    /// A fit under shorter frames, where what blurs in long ones is sharp; its mask under the long ones.
+    fn short_mask(&self, notes: &Notes<'_>) -> Result<Array2<f32>, Error> {
+        let ((short, templates), (long, _)) = (self.short, self.long);
+        let voice = self.voice(short, short.excite(self.path, 0.3), self.config.shapes);
+        let piano = notes.term(templates, short, 0.0).map(|(term, _)| term);
+        let fitted = Fitted::new(short, voice, piano, None, self.config.iterations);
+        let mono = mono(self.audio)?;
+        let voice = through(&mono, &short.stft, &fitted.mask(self.config.exponent), 0.0)?;
+        Ok(gain_of(&voice, &mono, &long.stft, long.v.ncols()))
+    }
 }
 
 /// The voice's share of the highest octave that is modelled, which stands for all above it.

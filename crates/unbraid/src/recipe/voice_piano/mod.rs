@@ -5,6 +5,7 @@
 //! ```
 
 mod fits;
+mod masked;
 mod notes;
 mod path;
 mod piano;
@@ -20,26 +21,16 @@ use serde::{Deserialize, Serialize};
 pub use share::VoiceShare;
 
 use crate::analysis::glottal::Grid;
-use crate::knowledge::{Atom, Dictionary, Melody, Score, Tolerance};
+use crate::knowledge::{Dictionary, Lyrics, Melody, Score, Tolerance};
 use crate::mask::Render;
 use crate::observe::{Observer, Progress, Stage};
 use crate::{Audio, Error};
-use fits::{final_fits, rough_mask, share_above};
+use fits::{Last, rough_mask, share_above};
 use notes::RULE;
 use path::Tracker;
 use piano::{Piano, moment};
 use transients::transients;
 use view::View;
-
-pub(crate) fn tweak(name: &str, default: f64) -> f64 {
-    std::env::var(format!("UX_{name}")).ok().and_then(|v| v.parse().ok()).unwrap_or(default)
-}
-/// Which layer bitmask.
-pub(crate) fn layered(atom: &Atom, who: &str) -> bool {
-    let mask = tweak(who, 31.0) as u32;
-    let layer = if atom.velocity < 33.0 { 0 } else if atom.velocity < 60.0 { 1 } else if atom.velocity < 85.0 { 2 } else if atom.velocity < 110.0 { 3 } else { 4 };
-    mask & (1 << layer) != 0
-}
 
 /// Settings of the recipe for one singer and one piano.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -59,6 +50,12 @@ pub struct VoicePianoConfig {
     pub average: bool,
     /// Frames of the last fits are 186 ms, instead of 93 ms.
     pub long_frames: bool,
+    /// How much of the mask a further fit on frames of 93 ms has, 0 to 1; 0 makes none.
+    pub short_share: f32,
+    /// Slices of a note's life only sound in their order after an onset that was heard.
+    pub coupled: bool,
+    /// How sharp masks are: shares are of the models to this power.
+    pub exponent: f32,
     /// The range of the voice in Hz.
     pub lowest_hz: f64,
     /// The range of the voice in Hz.
@@ -79,6 +76,9 @@ impl Default for VoicePianoConfig {
             shapes: 10,
             average: true,
             long_frames: true,
+            short_share: 0.0,
+            coupled: false,
+            exponent: 1.5,
             lowest_hz: 75.0,
             highest_hz: 1100.0,
             tracking_iterations: 30,
@@ -115,6 +115,14 @@ impl VoicePianoConfig {
                 requirement,
             ));
         }
+        if !(0.0..=1.0).contains(&self.short_share) {
+            let field = "voice_piano.short_share";
+            return Err(Error::config(field, self.short_share, "from 0 to 1"));
+        }
+        if !(0.1..=10.0).contains(&self.exponent) {
+            let field = "voice_piano.exponent";
+            return Err(Error::config(field, self.exponent, "from 0.1 to 10"));
+        }
         if self.shapes > 100 {
             return Err(Error::config(
                 "voice_piano.shapes",
@@ -137,6 +145,10 @@ pub struct Known<'a> {
     pub tolerance: Tolerance,
     /// What pitch is sung.
     pub melody: Option<&'a Melody>,
+    /// Which words are sung.
+    pub lyrics: Option<&'a Lyrics>,
+    /// The voice as another program separated it, as long as the recording: evidence for the pitch.
+    pub stem: Option<&'a Audio>,
 }
 
 /// What was heard, and how the recording is shared out.
@@ -224,26 +236,37 @@ pub fn voice_piano(
         }
     }
     report(4)?;
-    let kept = tracked.moments(tweak("moments", MOST_MOMENTS as f64) as usize);
+    let hint = tracker.hinted(audio)?;
+    if let Some(hint) = &hint {
+        tracker.retrack(&mut tracked, hint);
+    }
+    let kept = tracked.moments(MOST_MOMENTS);
     if config.own_mask {
-        let templates = piano.templates(cents, |atom| kept.contains(&moment(atom)) && layered(atom, "rough"))?;
-        let first = rough_mask(&short, &templates, known, &tracked.path);
+        let templates = piano.templates(cents, |atom| kept.contains(&moment(atom)))?;
+        let mut first = rough_mask(&short, &templates, known, &tracked.path, config);
+        if let Some(hint) = &hint {
+            first.zip_mut_with(hint, |mask, hint| *mask = 0.5 * (*mask + hint));
+        }
         report(5)?;
         tracker.retrack(&mut tracked, &first);
     }
     report(6)?;
 
     let path = tracked.path;
-    let long = if config.long_frames {
-        View::new(audio, 8, config.portable, &mut ())?
-    } else {
-        short
-    };
+    let hops = if config.long_frames { 8 } else { 4 };
+    let long = View::new(audio, hops, config.portable, &mut ())?;
+    let brief = piano.templates(cents, |atom| kept.contains(&moment(atom)))?;
     let piano = Piano::new(known.piano, &long)?;
-    let a = piano.templates(cents, |atom| kept.contains(&moment(atom)) && layered(atom, "a"))?;
-    let b = piano.templates(cents, |atom| kept.contains(&moment(atom)) && layered(atom, "b"))?;
-    let c = piano.templates(cents, |atom| kept.contains(&moment(atom)) && layered(atom, "c"))?;
-    let last = final_fits(&long, [&a, &b, &c], known, &path, config);
+    let templates = piano.templates(cents, |atom| kept.contains(&moment(atom)))?;
+    let last = Last {
+        audio,
+        short: (&short, &brief),
+        long: (&long, &templates),
+        known,
+        path: &path,
+        config,
+    };
+    let last = last.fits()?;
     let above = share_above(&last.mask, &long.v);
     report(8)?;
     let hop_secs = long.hop_secs();

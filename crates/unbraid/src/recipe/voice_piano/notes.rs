@@ -84,7 +84,10 @@ impl Roll {
         let frames = self.on.ncols();
         let mut allowed = Array2::from_elem((atoms.len(), frames), false);
         for (atom, mut out) in atoms.iter().zip(allowed.outer_iter_mut()) {
-            let Some(place) = atom.key().and_then(|key| self.keys.binary_search(&key).ok()) else {
+            let Some(place) = atom
+                .key()
+                .and_then(|key| self.keys.binary_search(&key).ok())
+            else {
                 continue;
             };
             for (frame, &on) in self.on.row(place).iter().enumerate() {
@@ -102,7 +105,10 @@ impl Roll {
     /// Velocities are relative to the loudest note, 100; confidence is how far above the threshold the note rises, one
     /// from four times on.
     pub(super) fn score(&self, hop_secs: f64, rule: &Rule) -> Score {
-        let loudest = self.loudness.iter().fold(f32::MIN_POSITIVE, |m, x| m.max(*x));
+        let loudest = self
+            .loudness
+            .iter()
+            .fold(f32::MIN_POSITIVE, |m, x| m.max(*x));
         let mut notes = Vec::new();
         for ((&key, on), loudness) in self
             .keys
@@ -138,7 +144,11 @@ impl Roll {
                 }
             }
         }
-        notes.sort_by(|a, b| a.onset_secs.total_cmp(&b.onset_secs).then(a.key.cmp(&b.key)));
+        notes.sort_by(|a, b| {
+            a.onset_secs
+                .total_cmp(&b.onset_secs)
+                .then(a.key.cmp(&b.key))
+        });
         Score {
             notes,
             pedals: Vec::new(),
@@ -155,7 +165,9 @@ fn struck_again(loudness: &[f32], start: usize, frame: usize) -> bool {
     if frame + 1 >= loudness.len() || frame < start + LEAST_FRAMES {
         return false;
     }
-    let most = loudness[start..frame].iter().fold(0.0_f32, |m, x| m.max(*x));
+    let most = loudness[start..frame]
+        .iter()
+        .fold(0.0_f32, |m, x| m.max(*x));
     let rise = |frame: usize| loudness[frame] - loudness[frame.saturating_sub(BACK)];
     let here = rise(frame);
     here > 0.5 * loudness[frame - BACK]

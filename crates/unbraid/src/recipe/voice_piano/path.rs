@@ -5,15 +5,16 @@ use std::collections::BTreeSet;
 use ndarray::{Array2, Axis, s};
 use unbraid_kernel::Isa;
 
+use super::masked::share_of;
 use super::piano::{Moment, Piano, Templates, moment};
 use super::salience::{Scene, peaks, shares};
 use super::view::View;
-use super::{Known, VoicePianoConfig, tweak};
-use crate::Error;
+use super::{Known, VoicePianoConfig};
 use crate::analysis::glottal::{Grid, agreement, combs};
 use crate::analysis::viterbi::{Moves, best_path};
-use crate::knowledge::{Melody, Pitch};
+use crate::knowledge::{Melody, Pitch, Sound, midi_of_hz};
 use crate::model::Voice;
+use crate::{Audio, Error};
 
 /// A pitch per frame.
 #[derive(Debug, Clone)]
@@ -21,6 +22,10 @@ pub(super) struct Path {
     pub(super) f0_hz: Vec<f64>,
     pub(super) voiced: Vec<bool>,
     pub(super) gain: Vec<f32>,
+    /// Where lyrics say that nothing is sung.
+    pub(super) silent: Vec<bool>,
+    /// Where lyrics say that a consonant has no pitch.
+    pub(super) breathy: Vec<bool>,
 }
 
 impl Path {
@@ -29,12 +34,15 @@ impl Path {
         /// A voice that explains this much more of a frame than the piano alone is sure.
         const SURE: f32 = 0.1;
         let points = self.f0_hz.iter().zip(&self.voiced).zip(&self.gain);
-        let points = points.enumerate().map(|(frame, ((&hz, &voiced), &gain))| Pitch {
-            time_secs: frame as f64 * hop_secs,
-            hz: if voiced { hz } else { 0.0 },
-            confidence: (gain / SURE).clamp(0.0, 1.0),
-        });
-        Melody::new(points.collect()).expect("frames follow each other, and pitches come from the grid")
+        let points = points
+            .enumerate()
+            .map(|(frame, ((&hz, &voiced), &gain))| Pitch {
+                time_secs: frame as f64 * hop_secs,
+                hz: if voiced { hz } else { 0.0 },
+                confidence: (gain / SURE).clamp(0.0, 1.0),
+            });
+        Melody::new(points.collect())
+            .expect("frames follow each other, and pitches come from the grid")
     }
 }
 
@@ -102,7 +110,7 @@ pub(super) struct Tracker<'a> {
 impl Tracker<'_> {
     /// The templates at a tuning that may sound at all, and when, `(templates, frames)`, if that is known.
     fn templates(&self, cents: f64) -> Result<(Templates, Option<Array2<bool>>), Error> {
-        let all = self.piano.templates(cents, |atom| super::layered(atom, "track"))?;
+        let all = self.piano.templates(cents, |_| true)?;
         let Some(score) = self.known.score else {
             return Ok((all, None));
         };
@@ -111,8 +119,15 @@ impl Tracker<'_> {
             .filter(|&k| allowed.row(k).iter().any(|x| *x))
             .collect();
         // A piano that never plays still needs a template, for the shapes of everything.
-        let sounding = if sounding.is_empty() { vec![0] } else { sounding };
-        Ok((all.select(&sounding), Some(allowed.select(Axis(0), &sounding))))
+        let sounding = if sounding.is_empty() {
+            vec![0]
+        } else {
+            sounding
+        };
+        Ok((
+            all.select(&sounding),
+            Some(allowed.select(Axis(0), &sounding)),
+        ))
     }
 
     /// Find the pitch path.
@@ -150,7 +165,9 @@ impl Tracker<'_> {
         let candidates = peaks(&both, CANDIDATES);
         let keep = most_active(&mixture.piano, MOST_TEMPLATES);
         let kept = templates.select(&keep);
-        let allowed = allowed.as_ref().map(|allowed| allowed.select(Axis(0), &keep));
+        let allowed = allowed
+            .as_ref()
+            .map(|allowed| allowed.select(Axis(0), &keep));
         let few = Scene {
             piano: kept.spectra.view(),
             allowed: allowed.as_ref().map(|allowed| allowed.view()),
@@ -183,15 +200,18 @@ impl Tracker<'_> {
             row.iter_mut().zip(&worth).for_each(|(x, w)| *x += w);
             gain.push(most / sum);
         }
+        self.sung_notes(&mut evidence);
         let states = best_path(evidence.view(), &moves(grid));
         let f0_hz = refine(&states, &salience, grid);
         let voiced = voicing(&gain);
         let mut path = Path {
+            silent: vec![false; f0_hz.len()],
+            breathy: vec![false; f0_hz.len()],
             f0_hz,
             voiced,
             gain,
         };
-        self.follow_melody(&mut path);
+        self.follow(&mut path);
         Ok(Tracked {
             path,
             evidence,
@@ -201,23 +221,63 @@ impl Tracker<'_> {
         })
     }
 
-    /// Where a melody that is known is sure, it is the path.
-    fn follow_melody(&self, path: &mut Path) {
-        let Some(melody) = self.known.melody else {
+    /// Pitches far from the note that lyrics say is sung, in whatever octave, lose evidence.
+    fn sung_notes(&self, evidence: &mut Array2<f32>) {
+        const NEAR_SEMITONES: f32 = 1.5;
+        const LOSS: f32 = 4.0;
+        let Some(lyrics) = self.known.lyrics else {
             return;
         };
         let hop_secs = self.view.hop_secs();
-        for frame in 0..path.f0_hz.len() {
-            match melody.at(frame as f64 * hop_secs) {
-                Some(point) if point.confidence < BELIEVED => {}
-                Some(point) if point.hz > 0.0 => {
-                    path.f0_hz[frame] = point.hz;
-                    path.voiced[frame] = true;
-                    path.gain[frame] = path.gain[frame].max(point.confidence);
+        for (frame, mut row) in evidence.outer_iter_mut().enumerate() {
+            let Some(note) = lyrics.note_at(frame as f64 * hop_secs) else {
+                continue;
+            };
+            for (place, x) in row.iter_mut().enumerate() {
+                let away = (midi_of_hz(self.grid.hz(place)) - note).rem_euclid(12.0);
+                if away.min(12.0 - away) > NEAR_SEMITONES {
+                    *x -= LOSS;
                 }
-                _ => path.voiced[frame] = false,
             }
         }
+    }
+
+    /// What is known of the voice takes the place of what was heard: a melody where it is sure, and lyrics.
+    fn follow(&self, path: &mut Path) {
+        let hop_secs = self.view.hop_secs();
+        for frame in 0..path.f0_hz.len() {
+            let secs = frame as f64 * hop_secs;
+            if let Some(melody) = self.known.melody {
+                match melody.at(secs) {
+                    Some(point) if point.confidence < BELIEVED => {}
+                    Some(point) if point.hz > 0.0 => {
+                        path.f0_hz[frame] = point.hz;
+                        path.voiced[frame] = true;
+                        path.gain[frame] = path.gain[frame].max(point.confidence);
+                    }
+                    _ => path.voiced[frame] = false,
+                }
+            }
+            if let Some(lyrics) = self.known.lyrics {
+                let sound = lyrics.at(secs);
+                path.silent[frame] = sound == Sound::Silence;
+                path.breathy[frame] = sound == Sound::Unvoiced;
+                match sound {
+                    Sound::Silence => path.voiced[frame] = false,
+                    Sound::Voiced => path.voiced[frame] = true,
+                    // The window reaches into the vowel, so a pitch may sound all the same.
+                    Sound::Unvoiced | Sound::Any => {}
+                }
+            }
+        }
+    }
+
+    /// Another separator's stem of the voice as a mask, `(frames, bins)`: its share of every bin, by magnitude.
+    pub(super) fn hinted(&self, audio: &Audio) -> Result<Option<Array2<f32>>, Error> {
+        let Some(stem) = self.known.stem else {
+            return Ok(None);
+        };
+        share_of(stem, audio, &self.view.stft, self.view.v.ncols()).map(Some)
     }
 
     /// Find the path once more, with what agrees with a first mask of the voice.
@@ -225,12 +285,11 @@ impl Tracker<'_> {
         let own = mask * &self.view.v;
         let plain = combs(&self.grid, own.ncols(), self.view.bin_hz(), 0.0);
         let agreed = agreement(own.view(), plain.view());
-        let weight = tweak("own", 8.0) as f32;
-        let evidence = &tracked.evidence + &agreed.mapv(|s| weight * (s + 0.01).ln());
+        let evidence = &tracked.evidence + &agreed.mapv(|s| 8.0 * (s + 0.01).ln());
         let states = best_path(evidence.view(), &moves(&self.grid));
         let weights = &tracked.salience * &agreed.mapv(|s| s.powi(4));
         tracked.path.f0_hz = refine(&states, &weights, &self.grid);
-        self.follow_melody(&mut tracked.path);
+        self.follow(&mut tracked.path);
     }
 
     /// How many cents the piano is above its templates: the minimum of the divergence over tunings.

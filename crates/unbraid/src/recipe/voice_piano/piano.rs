@@ -41,9 +41,12 @@ impl Piano {
             None => built_in_piano(config, view.sample_rate)?,
         };
         let whole = learnt.completed(KEYS, REACH_SEMITONES, true)?;
-        let whole = if super::tweak("between",0.0)>0.0 { whole.with_velocities_between(super::tweak("between",0.0) as usize)? } else { whole };
         let wanted: Vec<usize> = (0..whole.atoms().len())
-            .filter(|&k| whole.atoms()[k].key().is_some_and(|key| KEYS.contains(&key)))
+            .filter(|&k| {
+                whole.atoms()[k]
+                    .key()
+                    .is_some_and(|key| KEYS.contains(&key))
+            })
             .collect();
         if wanted.is_empty() {
             let requirement = "notes of known pitch, between MIDI notes 24 and 100";

@@ -109,7 +109,12 @@ impl View {
     }
 
     /// The piano as a term, playing where it may.
-    pub(super) fn piano(&self, templates: &Array2<f32>, allowed: Option<&Array2<bool>>, price: f32) -> Term {
+    pub(super) fn piano(
+        &self,
+        templates: &Array2<f32>,
+        allowed: Option<&Array2<bool>>,
+        price: f32,
+    ) -> Term {
         let (frames, bins) = self.v.dim();
         let start = self.level * bins as f32 / templates.nrows() as f32 / 2.0;
         let h = Array2::from_elem((templates.nrows(), frames), start);
@@ -138,4 +143,3 @@ impl View {
         divergences(self.v.view(), voice, terms, self.floor, self.portable)
     }
 }
-
