@@ -31,7 +31,7 @@ const PLAIN: Row = Row {
 };
 
 /// The first is what the others are set against.
-pub(crate) static ROWS: [Row; 21] = [
+pub(crate) static ROWS: [Row; 22] = [
     Row {
         name: "default",
         on_made: true,
@@ -129,6 +129,11 @@ pub(crate) static ROWS: [Row; 21] = [
     Row {
         name: "slices in their order",
         settings: |c| c.coupled = true,
+        ..PLAIN
+    },
+    Row {
+        name: "one layer of loudness, the middle",
+        settings: |c| c.one_layer = true,
         ..PLAIN
     },
     Row {

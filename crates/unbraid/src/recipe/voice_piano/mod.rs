@@ -54,6 +54,8 @@ pub struct VoicePianoConfig {
     pub short_share: f32,
     /// Slices of a note's life only sound in their order after an onset that was heard.
     pub coupled: bool,
+    /// One template for every slice of a note's life, of a loudness between the layers that were learnt: half the work.
+    pub one_layer: bool,
     /// How sharp masks are: shares are of the models to this power.
     pub exponent: f32,
     /// The range of the voice in Hz.
@@ -78,6 +80,7 @@ impl Default for VoicePianoConfig {
             long_frames: true,
             short_share: 0.0,
             coupled: false,
+            one_layer: false,
             exponent: 1.5,
             lowest_hz: 75.0,
             highest_hz: 1100.0,
@@ -96,6 +99,7 @@ impl VoicePianoConfig {
             tuning: false,
             own_mask: false,
             average: false,
+            one_layer: true,
             tracking_iterations: 12,
             iterations: 12,
             ..Self::default()
@@ -214,7 +218,7 @@ pub fn voice_piano(
         }
     };
     let short = View::new(audio, 4, config.portable, &mut ())?;
-    let piano = Piano::new(known.piano, &short)?;
+    let piano = Piano::new(known.piano, &short, config.one_layer)?;
     let tracker = Tracker {
         transients: transients(audio, &short)?,
         view: &short,
@@ -256,7 +260,7 @@ pub fn voice_piano(
     let hops = if config.long_frames { 8 } else { 4 };
     let long = View::new(audio, hops, config.portable, &mut ())?;
     let brief = piano.templates(cents, |atom| kept.contains(&moment(atom)))?;
-    let piano = Piano::new(known.piano, &long)?;
+    let piano = Piano::new(known.piano, &long, config.one_layer)?;
     let templates = piano.templates(cents, |atom| kept.contains(&moment(atom)))?;
     let last = Last {
         audio,

@@ -1,5 +1,7 @@
 //! A piano's dictionary comes in; templates for the fits go out, tuned and chosen.
 
+use std::collections::BTreeMap;
+
 use ndarray::{Array2, s};
 
 use super::view::View;
@@ -34,13 +36,24 @@ pub(super) fn moment(atom: &Atom) -> Moment {
 
 impl Piano {
     /// The piano of a dictionary, or else the one that comes with the program.
-    pub(super) fn new(known: Option<&Dictionary>, view: &View) -> Result<Self, Error> {
+    ///
+    /// With `one_layer`, every moment has one template, of a loudness between the softest and the loudest.
+    pub(super) fn new(
+        known: Option<&Dictionary>,
+        view: &View,
+        one_layer: bool,
+    ) -> Result<Self, Error> {
         let config = view.stft.config();
         let learnt = match known {
             Some(dictionary) => dictionary.at(config, view.sample_rate)?,
             None => built_in_piano(config, view.sample_rate)?,
         };
         let whole = learnt.completed(KEYS, REACH_SEMITONES, true)?;
+        let whole = if one_layer {
+            middle_layer(&whole)?
+        } else {
+            whole
+        };
         let wanted: Vec<usize> = (0..whole.atoms().len())
             .filter(|&k| {
                 whole.atoms()[k]
@@ -85,6 +98,31 @@ impl Piano {
             atoms: keep.iter().map(|&k| atoms[k].clone()).collect(),
         })
     }
+}
+
+/// For every moment, the atom of the loudness that is nearest to the middle; made of its neighbours where there is none.
+fn middle_layer(whole: &Dictionary) -> Result<Dictionary, Error> {
+    let layers = whole.with_velocities_between(1)?;
+    let mut ends = BTreeMap::<Moment, (f32, f32)>::new();
+    for atom in layers.atoms() {
+        let (softest, loudest) = ends
+            .entry(moment(atom))
+            .or_insert((f32::INFINITY, f32::NEG_INFINITY));
+        *softest = softest.min(atom.velocity);
+        *loudest = loudest.max(atom.velocity);
+    }
+    let mut nearest = BTreeMap::<Moment, (f32, usize)>::new();
+    for (k, atom) in layers.atoms().iter().enumerate() {
+        let (softest, loudest) = ends[&moment(atom)];
+        let away = (atom.velocity - 0.5 * (softest + loudest)).abs();
+        let best = nearest.entry(moment(atom)).or_insert((away, k));
+        if away < best.0 {
+            *best = (away, k);
+        }
+    }
+    let mut keep: Vec<usize> = nearest.into_values().map(|(_, k)| k).collect();
+    keep.sort_unstable();
+    Ok(layers.select(&keep))
 }
 
 impl Templates {
