@@ -127,8 +127,8 @@ pub(crate) static ROWS: [Row; 22] = [
         ..PLAIN
     },
     Row {
-        name: "slices in their order",
-        settings: |c| c.coupled = true,
+        name: "slices in any order",
+        settings: |c| c.coupled = false,
         ..PLAIN
     },
     Row {

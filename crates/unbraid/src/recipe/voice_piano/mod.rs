@@ -79,7 +79,7 @@ impl Default for VoicePianoConfig {
             average: true,
             long_frames: true,
             short_share: 0.0,
-            coupled: false,
+            coupled: true,
             one_layer: false,
             exponent: 1.5,
             lowest_hz: 75.0,
