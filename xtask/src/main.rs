@@ -19,6 +19,7 @@ mod piano;
 mod python;
 mod quality;
 mod score;
+mod singer;
 mod test;
 mod web;
 
@@ -60,6 +61,8 @@ enum Command {
     Demo(demo::Arguments),
     /// Make the built-in piano's templates anew from recorded notes
     Piano(piano::Arguments),
+    /// Separate mixtures of one singer and one piano in every way, and rewrite docs/singer-and-piano.md
+    Singer(singer::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -75,6 +78,7 @@ fn main() -> ExitCode {
         Command::Hints(arguments) => hints::run(&arguments).map(|()| ExitCode::SUCCESS),
         Command::Demo(arguments) => demo::run(&arguments).map(|()| ExitCode::SUCCESS),
         Command::Piano(arguments) => piano::run(&arguments).map(|()| ExitCode::SUCCESS),
+        Command::Singer(arguments) => singer::run(&arguments).map(|()| ExitCode::SUCCESS),
     };
     result.unwrap_or_else(|error| {
         eprintln!("error: {error:#}");

@@ -25,16 +25,7 @@ impl HintArgs {
                     "--hint is `{hint}`, but must be a source and its stem, such as voice=vocals.wav"
                 )));
             };
-            let stem = read_audio(Path::new(file), span)?.audio;
-            let (found, wanted) = (stem.len_samples(), audio.len_samples());
-            if (stem.sample_rate(), found) != (audio.sample_rate(), wanted) {
-                return Err(Failure::usage(format!(
-                    "the stem {file} has {found} samples at {} Hz, but the recording {wanted} at {} Hz: export it as long as the \
-                     recording, at the same rate",
-                    stem.sample_rate(),
-                    audio.sample_rate()
-                )));
-            }
+            let stem = read_stem(file, audio, span)?;
             clues.stems.push(HintedStem {
                 source: source.trim().to_owned(),
                 audio: stem,
@@ -43,4 +34,19 @@ impl HintArgs {
         }
         Ok(clues)
     }
+}
+
+/// Read a stem of a recording, which must be as long as it.
+fn read_stem(file: &str, audio: &Audio, span: Span) -> Result<Audio, Failure> {
+    let stem = read_audio(Path::new(file), span)?.audio;
+    let (found, wanted) = (stem.len_samples(), audio.len_samples());
+    if (stem.sample_rate(), found) != (audio.sample_rate(), wanted) {
+        return Err(Failure::usage(format!(
+            "the stem {file} has {found} samples at {} Hz, but the recording {wanted} at {} Hz: export it as long as the \
+             recording, at the same rate",
+            stem.sample_rate(),
+            audio.sample_rate()
+        )));
+    }
+    Ok(stem)
 }

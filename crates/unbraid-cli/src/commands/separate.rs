@@ -11,11 +11,15 @@ use unbraid::recipe::voice_piano::VoicePianoConfig;
 use unbraid::recipe::{DrumsConfig, HitsConfig};
 use unbraid::recipe::{InformedConfig, Instrument, NOTE_EXPONENT};
 use unbraid::separate::is_singer_and_piano;
+use unbraid::separation::Heard;
 use unbraid::{Audio, SeparateConfig, separate};
 use unbraid_io::Error as IoError;
 use unbraid_io::atomic::OutputFolder;
 use unbraid_io::audio::{AudioStream, Span, Survey, probe, read_audio};
-use unbraid_io::knowledge::{read_dictionary, read_onsets, read_score, write_onsets};
+use unbraid_io::knowledge::{
+    read_dictionary, read_lyrics, read_melody, read_onsets, read_score, write_melody_csv,
+    write_midi, write_notes_csv, write_onsets,
+};
 use unbraid_io::project::{Manifest, write_manifest};
 
 use super::pieces::{self, Work};
@@ -119,9 +123,21 @@ fn instruments(args: &SeparateArgs, sources: &[Source]) -> Result<Vec<Instrument
         }
         instruments.push(Instrument {
             source,
-            dictionary,
+            dictionary: Some(dictionary),
             score: None,
         });
+    }
+    if instruments.is_empty() && !args.knowledge.score.is_empty() {
+        let mut pianos = sources
+            .iter()
+            .filter(|known| known.kind == Some(Kind::Piano));
+        if let (Some(piano), None) = (pianos.next(), pianos.next()) {
+            instruments.push(Instrument {
+                source: piano.name.clone(),
+                dictionary: None,
+                score: None,
+            });
+        }
     }
     for given in &args.knowledge.score {
         let (source, file) = match given.split_once('=') {
@@ -144,7 +160,7 @@ fn instruments(args: &SeparateArgs, sources: &[Source]) -> Result<Vec<Instrument
             Some(instrument) => instrument.score = Some(score),
             None => {
                 return Err(Failure::usage(
-                    "--score says what an instrument plays, and needs to know how it sounds: add --dictionary",
+                    "--score says what an instrument plays, and needs to know how it sounds: add --dictionary (a piano alone needs none)",
                 ));
             }
         }
@@ -255,7 +271,25 @@ fn config(
         strokes: strokes(args, sample_rate)?,
         clues: Clues::default(),
         hits: HitsConfig::default(),
+        melody: args
+            .knowledge
+            .melody
+            .as_deref()
+            .map(read_melody)
+            .transpose()?,
+        lyrics: args
+            .knowledge
+            .lyrics
+            .as_deref()
+            .map(read_lyrics)
+            .transpose()?,
     };
+    let told = config.melody.is_some() || config.lyrics.is_some();
+    if told && !is_singer_and_piano(&config) {
+        return Err(Failure::usage(
+            "--melody and --lyrics are of the singer of one voice and one piano: they go with --sources voice,piano",
+        ));
+    }
     if !config.instruments.is_empty()
         && !is_singer_and_piano(&config)
         && args.stems.exponent.is_none()
@@ -299,9 +333,9 @@ fn in_pieces<'a>(
     let Some(cut) = pieces::cut(args, &config, shape)? else {
         return Ok(None);
     };
-    if args.onsets.is_some() {
+    if args.onsets.is_some() || config.melody.is_some() || config.lyrics.is_some() {
         return Err(Failure::usage(
-            "--onsets counts from the beginning of the recording, which has to be separated in pieces: raise --memory, or \
+            "--onsets, --melody and --lyrics count from the beginning of the recording, which has to be separated in pieces: raise --memory, or \
              choose a part with --start and --duration",
         ));
     }
@@ -347,6 +381,7 @@ fn one(
     if !separation.onsets.is_empty() {
         write_onsets(&folder.join("onsets.csv"), &separation.onsets)?;
     }
+    write_heard(folder, &separation.heard)?;
     let (factorization, grouping) = separation.components.unzip();
     let manifest = manifest(
         "separate",
@@ -361,6 +396,18 @@ fn one(
     );
     write_manifest(folder, &manifest)?;
     Ok(manifest)
+}
+
+/// Write the music that was heard beside the stems, in forms that --score and --melody read again.
+fn write_heard(folder: &Path, heard: &Heard) -> Result<(), Failure> {
+    if let Some(score) = &heard.score {
+        write_midi(&folder.join("notes.mid"), score)?;
+        write_notes_csv(&folder.join("notes.csv"), score)?;
+    }
+    if let Some(melody) = &heard.melody {
+        write_melody_csv(&folder.join("f0.csv"), melody)?;
+    }
+    Ok(())
 }
 
 /// Separate one recording and write a single stem to standard output.

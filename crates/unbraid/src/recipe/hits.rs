@@ -233,6 +233,7 @@ pub fn hits(
         sources: task.sources.to_vec(),
         components: None,
         onsets: found(&events, &struck, task.sources, hop_secs),
+        heard: crate::separation::Heard::default(),
         notes,
         sharing: Box::new(sharing),
     })

@@ -16,6 +16,7 @@ use crate::fit::FitConfig;
 use crate::group::{Basis, FactorView, Overrides, Source, class_shares, group_by};
 use crate::mask::Render;
 use crate::observe::Observer;
+use crate::separation::Heard;
 use crate::sharing::{Components, Ensemble, Explanation, Masks, Nested, Sharing, StemsConfig};
 use crate::{Audio, Error, Separation};
 
@@ -245,6 +246,7 @@ pub fn drums(
         onsets: Vec::new(),
         notes,
         components: Some((factorization, grouping)),
+        heard: Heard::default(),
         sharing,
     })
 }
