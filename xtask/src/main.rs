@@ -10,9 +10,12 @@
 
 mod bench;
 mod clips;
+mod compare;
 mod crosscheck;
+mod date;
 mod demo;
 mod files;
+mod metrics;
 mod piano;
 mod python;
 mod quality;
@@ -48,6 +51,13 @@ enum Command {
     BenchWorker,
     /// Separate every clip by every recipe and baseline, and rewrite docs/quality.md
     Quality(quality::Arguments),
+    /// Set every method beside the others on the demo and the clips, and rewrite docs/compare.md
+    Compare(compare::Arguments),
+    /// Compare our metrics with museval and `mir_eval`, time them, and rewrite docs/metrics.md
+    Metrics(metrics::Arguments),
+    /// Score stored signals for `metrics`, in a process of its own
+    #[command(hide = true)]
+    MetricsWorker(metrics::worker::Arguments),
     /// Make the demo clip and its stems anew from the packages they come from
     Demo(demo::Arguments),
     /// Make the built-in piano's templates anew from recorded notes
@@ -62,6 +72,11 @@ fn main() -> ExitCode {
         Command::Bench(arguments) => bench::run(&arguments).map(|()| ExitCode::SUCCESS),
         Command::BenchWorker => bench::worker::run().map(|()| ExitCode::SUCCESS),
         Command::Quality(arguments) => quality::run(&arguments).map(|()| ExitCode::SUCCESS),
+        Command::Compare(arguments) => compare::run(&arguments).map(|()| ExitCode::SUCCESS),
+        Command::Metrics(arguments) => metrics::run(&arguments).map(|()| ExitCode::SUCCESS),
+        Command::MetricsWorker(arguments) => {
+            metrics::worker::run(&arguments).map(|()| ExitCode::SUCCESS)
+        }
         Command::Demo(arguments) => demo::run(&arguments).map(|()| ExitCode::SUCCESS),
         Command::Piano(arguments) => piano::run(&arguments).map(|()| ExitCode::SUCCESS),
     };

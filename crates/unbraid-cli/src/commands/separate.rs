@@ -10,6 +10,7 @@ use unbraid::recipe::DrumsConfig;
 use unbraid::recipe::voice_piano::VoicePianoConfig;
 use unbraid::recipe::{InformedConfig, Instrument, NOTE_EXPONENT};
 use unbraid::separate::is_singer_and_piano;
+use unbraid::sharing::StemsConfig;
 use unbraid::{SeparateConfig, separate};
 use unbraid_io::Error as IoError;
 use unbraid_io::atomic::OutputFolder;
@@ -17,7 +18,7 @@ use unbraid_io::knowledge::{read_dictionary, read_score};
 use unbraid_io::project::{Manifest, write_manifest};
 
 use super::{compact, describe, json, manifest, print_json, print_why};
-use crate::args::SeparateArgs;
+use crate::args::{EvidenceArg, KnowledgeArgs, ModelArgs, SeparateArgs};
 use crate::failure::Failure;
 use crate::input::{self, is_standard};
 use crate::progress::Line;
@@ -81,9 +82,9 @@ fn sources(args: &SeparateArgs, overrides: &Overrides) -> Result<Vec<Source>, Fa
 }
 
 /// What the user knows of the sources.
-fn instruments(args: &SeparateArgs, sources: &[Source]) -> Result<Vec<Instrument>, Failure> {
+fn instruments(knowledge: &KnowledgeArgs, sources: &[Source]) -> Result<Vec<Instrument>, Failure> {
     let mut instruments: Vec<Instrument> = Vec::new();
-    for given in &args.knowledge.dictionary {
+    for given in &knowledge.dictionary {
         let (source, file) = match given.split_once('=') {
             Some((source, file)) => (Some(source.trim().to_owned()), file),
             None => (None, given.as_str()),
@@ -106,7 +107,7 @@ fn instruments(args: &SeparateArgs, sources: &[Source]) -> Result<Vec<Instrument
             score: None,
         });
     }
-    for given in &args.knowledge.score {
+    for given in &knowledge.score {
         let (source, file) = match given.split_once('=') {
             Some((source, file)) if instruments.iter().any(|known| known.source == source) => {
                 (Some(source), file)
@@ -133,6 +134,62 @@ fn instruments(args: &SeparateArgs, sources: &[Source]) -> Result<Vec<Instrument
         }
     }
     Ok(instruments)
+}
+
+/// What the command line says of how to separate.
+pub(super) struct Asked<'a> {
+    pub(super) factorize: &'a ModelArgs,
+    pub(super) knowledge: &'a KnowledgeArgs,
+    pub(super) evidence: EvidenceArg,
+    pub(super) fast: bool,
+    pub(super) stems: StemsConfig,
+    pub(super) exponent_chosen: bool,
+}
+
+/// The settings of the whole chain for a recording of this rate.
+pub(super) fn settings(
+    asked: &Asked<'_>,
+    sources: &[Source],
+    overrides: &Overrides,
+    sample_rate: u32,
+) -> Result<SeparateConfig, Failure> {
+    let mut factorize = asked.factorize.config(sample_rate);
+    let quality = if asked.fast {
+        let iterations = &mut factorize.blind.fit.iterations;
+        *iterations = 50.min(*iterations);
+        VoicePianoConfig::fast()
+    } else {
+        VoicePianoConfig::default()
+    };
+    let mut config = SeparateConfig {
+        factorize,
+        sources: sources.to_vec(),
+        overrides: overrides.clone(),
+        voice_piano: VoicePianoConfig {
+            portable: asked.factorize.portable,
+            ..quality
+        },
+        drums: DrumsConfig {
+            evidence: asked.evidence.into(),
+            ..DrumsConfig::default()
+        },
+        stems: asked.stems,
+        instruments: instruments(asked.knowledge, sources)?,
+        informed: InformedConfig {
+            free: asked.knowledge.free,
+            tune: !asked.knowledge.no_tuning,
+            seed: asked.factorize.seed,
+            ..InformedConfig::default()
+        },
+    };
+    if !config.instruments.is_empty()
+        && !is_singer_and_piano(&config)
+        && !asked.exponent_chosen
+        && let Render::Ratio { exponent } = &mut config.stems.render
+    {
+        *exponent = NOTE_EXPONENT;
+    }
+    Ok(config)
 }
 
 /// The files to write, as sums of the sources' stems.
@@ -189,42 +246,19 @@ fn one(
 ) -> Result<Manifest, Failure> {
     let (recording, input) = input::read(file, args.common.span()?)?;
     let audio = &recording.audio;
-    let mut factorize = args.factorize.config(audio.sample_rate());
-    let quality = if args.fast {
-        let iterations = &mut factorize.blind.fit.iterations;
-        *iterations = 50.min(*iterations);
-        VoicePianoConfig::fast()
-    } else {
-        VoicePianoConfig::default()
-    };
-    let mut config = SeparateConfig {
-        factorize,
-        sources: sources.to_vec(),
-        overrides: overrides.clone(),
-        voice_piano: VoicePianoConfig {
-            portable: args.factorize.portable,
-            ..quality
+    let config = settings(
+        &Asked {
+            factorize: &args.factorize,
+            knowledge: &args.knowledge,
+            evidence: args.evidence,
+            fast: args.fast,
+            stems: args.stems.config(args.factorize.portable),
+            exponent_chosen: args.stems.exponent.is_some(),
         },
-        drums: DrumsConfig {
-            evidence: args.evidence.into(),
-            ..DrumsConfig::default()
-        },
-        stems: args.stems.config(args.factorize.portable),
-        instruments: instruments(args, sources)?,
-        informed: InformedConfig {
-            free: args.knowledge.free,
-            tune: !args.knowledge.no_tuning,
-            seed: args.factorize.seed,
-            ..InformedConfig::default()
-        },
-    };
-    if !config.instruments.is_empty()
-        && !is_singer_and_piano(&config)
-        && args.stems.exponent.is_none()
-        && let Render::Ratio { exponent } = &mut config.stems.render
-    {
-        *exponent = NOTE_EXPONENT;
-    }
+        sources,
+        overrides,
+        audio.sample_rate(),
+    )?;
     let separation = separate(audio, &config, line)?;
     let separation = args.hints.weigh(
         separation,
