@@ -18,6 +18,9 @@ pub(crate) struct Arguments {
     /// the variable `UNBRAID_CLIPS` changes the default
     #[arg(long, value_name = "DIR", default_value_os_t = clips::folder())]
     clips: PathBuf,
+    /// A program that is built already, instead of building one
+    #[arg(long, value_name = "FILE")]
+    program: Option<PathBuf>,
     /// The folder for the page and, below it, the charts
     #[arg(short, long, value_name = "DIR", default_value_os_t = root().join("docs"))]
     output: PathBuf,
@@ -45,11 +48,13 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     );
     let demo = root().join("demo");
     let mut made = 0;
-    for (name, folder, references, maps) in std::iter::once(("demo", demo.clone(), demo.join("stems"), &[][..]))
-        .chain(CLIPS.map(|(name, maps)| {
-            let folder = arguments.clips.join(name);
-            (name, folder.clone(), folder, maps)
-        }))
+    for (name, folder, references, maps) in
+        std::iter::once(("demo", demo.clone(), demo.join("stems"), &[][..])).chain(CLIPS.map(
+            |(name, maps)| {
+                let folder = arguments.clips.join(name);
+                (name, folder.clone(), folder, maps)
+            },
+        ))
     {
         if !folder.is_dir() {
             println!("left out: there is no folder {}", folder.display());
@@ -57,11 +62,22 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         }
         println!("{name}");
         let chart = arguments.output.join(format!("images/compare-{name}.svg"));
-        let page = compared(&folder.join("mixture.flac"), &references, maps, &chart)?;
+        let page = compared(
+            arguments,
+            &folder.join("mixture.flac"),
+            &references,
+            maps,
+            &chart,
+        )?;
         let page = if made == 0 { page } else { without_made(&page) };
         // The path of the machine it was measured on is nobody's business.
-        let page = page.split_once(": ").map_or(page.as_str(), |(_, rest)| rest);
-        let _ = write!(text, "\n## {name}\n\n![What each method reaches on {name}](images/compare-{name}.svg)\n\n{page}");
+        let page = page
+            .split_once(": ")
+            .map_or(page.as_str(), |(_, rest)| rest);
+        let _ = write!(
+            text,
+            "\n## {name}\n\n![What each method reaches on {name}](images/compare-{name}.svg)\n\n{page}"
+        );
         made += 1;
     }
     let path = arguments.output.join("compare.md");
@@ -71,11 +87,24 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
 }
 
 /// What the program prints for a clip.
-fn compared(mixture: &Path, references: &Path, maps: &[&str], chart: &Path) -> Result<String> {
-    let mut command = Command::new(env!("CARGO"));
+fn compared(
+    arguments: &Arguments,
+    mixture: &Path,
+    references: &Path,
+    maps: &[&str],
+    chart: &Path,
+) -> Result<String> {
+    let mut command = match &arguments.program {
+        Some(program) => Command::new(program),
+        None => {
+            let mut command = Command::new(env!("CARGO"));
+            command.args(["run", "--release", "--quiet", "-p", "unbraid-cli", "--"]);
+            command
+        }
+    };
     command
         .current_dir(root())
-        .args(["run", "--release", "--quiet", "-p", "unbraid-cli", "--", "compare"])
+        .arg("compare")
         .arg(mixture)
         .arg("--references")
         .arg(references)
@@ -107,6 +136,9 @@ mod tests {
     #[test]
     fn tables_of_made_signals_are_left_out() {
         let page = "clip\n\n| method | dB |\n|---|\n\n| one pitch, onsets apart | dB |\n|---|\n| 0 ms | 1 |\n\n- so it is.\n";
-        assert_eq!(without_made(page), "clip\n\n| method | dB |\n|---|\n\n- so it is.\n");
+        assert_eq!(
+            without_made(page),
+            "clip\n\n| method | dB |\n|---|\n\n- so it is.\n"
+        );
     }
 }

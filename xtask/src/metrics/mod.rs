@@ -29,7 +29,12 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "SECONDS", default_value_t = 180)]
     secs: usize,
     /// Time these measures only; the others take minutes
-    #[arg(long, value_name = "MEASURES", value_delimiter = ',', default_value = "v4,sources,images")]
+    #[arg(
+        long,
+        value_name = "MEASURES",
+        value_delimiter = ',',
+        default_value = "v4,sources,images"
+    )]
     timed: Vec<Measure>,
     /// Where to write the page
     #[arg(short, long, value_name = "FILE", default_value_os_t = root().join("docs/metrics.md"))]
@@ -149,7 +154,12 @@ const TOLERANCE_DB: f64 = 1e-3;
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let python = interpreter("metrics")?;
     let ask = |measure: &str, folder: &Path| -> Result<String> {
-        said(Command::new(&python).arg(script("metrics.py")).arg(measure).arg(folder))
+        said(
+            Command::new(&python)
+                .arg(script("metrics.py"))
+                .arg(measure)
+                .arg(folder),
+        )
     };
     let packages: Vec<(String, String)> = serde_json::from_str(&ask("about", Path::new("."))?)?;
 
@@ -182,7 +192,10 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         let mut ours: Vec<Answer> = (0..3)
             .map(|_| {
                 let mut worker = Command::new(std::env::current_exe()?);
-                worker.arg("metrics-worker").arg(measure.name()).arg(folder.path());
+                worker
+                    .arg("metrics-worker")
+                    .arg(measure.name())
+                    .arg(folder.path());
                 Ok(serde_json::from_str(&said(&mut worker)?)?)
             })
             .collect::<Result<_>>()?;
@@ -230,7 +243,9 @@ fn stored(signals: &Signals) -> Result<tempfile::TempDir> {
 /// What a command prints.
 fn said(command: &mut Command) -> Result<String> {
     let shown = format!("{command:?}");
-    let output = command.output().with_context(|| format!("cannot run {shown}"))?;
+    let output = command
+        .output()
+        .with_context(|| format!("cannot run {shown}"))?;
     ensure!(
         output.status.success(),
         "{shown} failed: {}",
@@ -253,7 +268,10 @@ mod tests {
             let (worst, count) = scores.difference(&same);
             let frames = if measure == Measure::V4 { 2 } else { 1 };
             let ratios = if measure == Measure::Sources { 3 } else { 4 };
-            assert!(worst < 1e-9 && count == 2 * frames * ratios, "{worst} {count}");
+            assert!(
+                worst < 1e-9 && count == 2 * frames * ratios,
+                "{worst} {count}"
+            );
             scores.sir[1][0] = Some(0.0);
             assert!(scores.difference(&same).0 > 1.0);
             scores.sir[1][0] = None;

@@ -65,19 +65,29 @@ impl Signals {
             Measure::V4 => {
                 let frames = FrameConfig::one_second(self.sample_rate);
                 let scores = v4::bss_eval(&references, &estimates, &frames, &config)?;
-                scores.frames.into_iter().map(|frame| frame.sources).collect()
+                scores
+                    .frames
+                    .into_iter()
+                    .map(|frame| frame.sources)
+                    .collect()
             }
             Measure::Images => {
-                vec![Some(bss_eval_images(&references, &estimates, &config)?.sources)]
+                vec![Some(
+                    bss_eval_images(&references, &estimates, &config)?.sources,
+                )]
             }
             Measure::Sources => {
                 let mono = |all: &Array3<f32>| {
                     let wide = all.mapv(f64::from);
-                    wide.mean_axis(Axis(1)).expect("a channel").insert_axis(Axis(1))
+                    wide.mean_axis(Axis(1))
+                        .expect("a channel")
+                        .insert_axis(Axis(1))
                 };
                 let (references, estimates) = (mono(&self.references), mono(&self.estimates));
                 let (references, estimates) = (views(&references), views(&estimates));
-                vec![Some(bss_eval_sources(&references, &estimates, &config)?.sources)]
+                vec![Some(
+                    bss_eval_sources(&references, &estimates, &config)?.sources,
+                )]
             }
         };
         let each = |ratio: &dyn Fn(&Ratios) -> f64| -> super::Ratios {
@@ -92,7 +102,8 @@ impl Signals {
         };
         Ok(Scores {
             sdr: each(&|ratios| ratios.sdr_db),
-            isr: (measure != Measure::Sources).then(|| each(&|ratios| ratios.isr_db.unwrap_or(f64::NAN))),
+            isr: (measure != Measure::Sources)
+                .then(|| each(&|ratios| ratios.isr_db.unwrap_or(f64::NAN))),
             sir: each(&|ratios| ratios.sir_db),
             sar: each(&|ratios| ratios.sar_db),
         })
@@ -115,7 +126,15 @@ fn peak_mb() -> f64 {
 fn cpu_secs() -> f64 {
     let stat = fs::read_to_string("/proc/self/stat").unwrap_or_default();
     // The name before may hold spaces; it ends with the last bracket.
-    let fields = stat.rsplit(')').next().unwrap_or_default().split_whitespace();
-    let ticks: Vec<f64> = fields.skip(11).take(2).filter_map(|it| it.parse().ok()).collect();
+    let fields = stat
+        .rsplit(')')
+        .next()
+        .unwrap_or_default()
+        .split_whitespace();
+    let ticks: Vec<f64> = fields
+        .skip(11)
+        .take(2)
+        .filter_map(|it| it.parse().ok())
+        .collect();
     ticks.iter().sum::<f64>() / 100.0
 }

@@ -32,7 +32,9 @@ fn made(fft_len: usize) -> Made {
     };
     config.blind.components = 2;
     let factorization = factorize(&mixture, &config, &mut ()).unwrap();
-    let sources = parse_sources("</script>=guitar,other=piano", &[]).unwrap();
+    let mut sources = parse_sources("one=guitar,other=piano", &[]).unwrap();
+    // No command line lets it through; a page must not rely on that.
+    sources[0].name = "</script>".to_owned();
     let grouping = factorization.group(&sources, &Overrides::none()).unwrap();
     Made {
         stems,

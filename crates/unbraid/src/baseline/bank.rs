@@ -258,13 +258,18 @@ pub fn assigned_bank(
     for mut share in fixed.outer_iter_mut() {
         share += &each;
     }
-    Ok(Written::new(stft, frames, members.len(), move |_, shares| {
-        for (mut source, fixed) in shares.outer_iter_mut().zip(fixed.outer_iter()) {
-            for mut frame in source.outer_iter_mut() {
-                frame.assign(&fixed);
+    Ok(Written::new(
+        stft,
+        frames,
+        members.len(),
+        move |_, shares| {
+            for (mut source, fixed) in shares.outer_iter_mut().zip(fixed.outer_iter()) {
+                for mut frame in source.outer_iter_mut() {
+                    frame.assign(&fixed);
+                }
             }
-        }
-    }))
+        },
+    ))
 }
 
 /// Give every filter of a bank, anew in every frame, to the true source that has most of the energy there: what the
@@ -294,13 +299,18 @@ pub fn switched_bank(bank: &Bank, stft: &Stft, truths: &[Audio]) -> Result<Writt
         best as u8
     });
     let responses = bank.responses.clone();
-    Ok(Written::new(stft, frames, truths.len(), move |frames, shares| {
-        let owners = owners.slice(s![frames, ..]);
-        for (source, mut share) in shares.outer_iter_mut().enumerate() {
-            let mine = owners.mapv(|owner| f32::from(u8::from(usize::from(owner) == source)));
-            share.assign(&mine.dot(&responses));
-        }
-    }))
+    Ok(Written::new(
+        stft,
+        frames,
+        truths.len(),
+        move |frames, shares| {
+            let owners = owners.slice(s![frames, ..]);
+            for (source, mut share) in shares.outer_iter_mut().enumerate() {
+                let mine = owners.mapv(|owner| f32::from(u8::from(usize::from(owner) == source)));
+                share.assign(&mine.dot(&responses));
+            }
+        },
+    ))
 }
 
 #[cfg(test)]

@@ -86,7 +86,11 @@ fn seen(
     Ok((task.spectrogram(stft, observer)?, bin_hz, hop_secs))
 }
 
-pub(super) fn outcome(sharing: &dyn Sharing, task: &Task<'_>, cost: Cost) -> Result<Outcome, Error> {
+pub(super) fn outcome(
+    sharing: &dyn Sharing,
+    task: &Task<'_>,
+    cost: Cost,
+) -> Result<Outcome, Error> {
     let stems = render(sharing, task.mixture)?;
     Ok(Outcome { stems, cost })
 }
@@ -131,11 +135,7 @@ pub(super) fn banked(
         Assign::Oracle => bank.members_by_energy(stft, task.known_truths()?),
         _ => grouped(bank, task, stft, observer)?,
     };
-    outcome(
-        &assigned_bank(bank, stft, frames, &members)?,
-        task,
-        cost,
-    )
+    outcome(&assigned_bank(bank, stft, frames, &members)?, task, cost)
 }
 
 /// The filters of a bank, grouped as if they were components.
@@ -165,7 +165,11 @@ fn grouped(
     Ok(group(&factors, task.sources(), &Overrides::none())?.members())
 }
 
-pub(super) fn nmf(assign: Assign, task: &Task<'_>, observer: &mut dyn Observer) -> Result<Outcome, Error> {
+pub(super) fn nmf(
+    assign: Assign,
+    task: &Task<'_>,
+    observer: &mut dyn Observer,
+) -> Result<Outcome, Error> {
     let factorization = factorize(task.mixture, &task.config.factorize, observer)?;
     let members = members(&factorization, assign, task)?;
     let sharing = factorization.sharing(&members, task.config.stems)?;

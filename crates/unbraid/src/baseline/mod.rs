@@ -27,20 +27,20 @@ use std::str::FromStr;
 pub use self::bank::{Bank, assigned_bank, switched_bank};
 pub use self::cluster::{LOW_HZ, by_low_frequency, by_mfcc};
 pub use self::fundamentals::{comb_templates, detect_fundamentals};
+pub(crate) use self::made::render;
+pub use self::made::{component_energies, members};
 pub use self::oracle::{
     IdealMask, IdealMasks, energies_under, members_by_energy, multichannel_wiener,
 };
 pub(crate) use self::oracle::{check_truths, energy};
-pub(crate) use self::made::render;
-pub use self::made::{component_energies, members};
 pub use self::repet::{Settings as RepetSettings, repeating_share};
 pub use self::score::{SourceScores, mean_sdr_db, scores};
 pub use self::task::{Cost, Outcome, Task};
 pub use self::written::{Written, equal, one_against_rest};
 
+use crate::Error;
 use crate::observe::Observer;
 use crate::separate::separate;
-use crate::Error;
 
 /// Who says which filter or component belongs to which source.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -190,9 +190,7 @@ pub fn run(method: Method, task: &Task<'_>, observer: &mut dyn Observer) -> Resu
         stft.frames(task.mixture.len_samples()),
     );
     match method {
-        Method::Mixture => {
-            made::outcome(&equal(&stft, frames, sources), task, Cost::default())
-        }
+        Method::Mixture => made::outcome(&equal(&stft, frames, sources), task, Cost::default()),
         Method::BandPass(assign) => {
             let bank = Bank::band_pass(&stft, task.mixture.sample_rate(), task.filters)?;
             let given = task.given_bands.as_deref();
@@ -225,7 +223,10 @@ pub fn run(method: Method, task: &Task<'_>, observer: &mut dyn Observer) -> Resu
         Method::Separate => {
             let separation = separate(task.mixture, task.config, observer)?;
             let stems = separation.stems(task.mixture)?.collect_audio()?;
-            let cost = separation.components.as_ref().map(|(f, _)| made::nmf_cost(f));
+            let cost = separation
+                .components
+                .as_ref()
+                .map(|(f, _)| made::nmf_cost(f));
             Ok(Outcome {
                 stems,
                 cost: cost.unwrap_or_default(),

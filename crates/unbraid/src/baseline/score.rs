@@ -29,25 +29,21 @@ pub struct SourceScores {
 /// Those of [`bss_eval_sources`] and [`si_sdr`].
 pub fn scores(truths: &[Audio], stems: &[Audio]) -> Result<Vec<SourceScores>, Error> {
     let truths: Vec<Array2<f32>> = truths.iter().map(downmix).collect();
-    let stems: Vec<Array2<f32>> = stems.iter().map(downmix).collect();
-    scores_mono(&truths, &stems)
-}
-
-fn scores_mono(truths: &[Array2<f32>], stems: &[Array2<f32>]) -> Result<Vec<SourceScores>, Error> {
     let stems: Vec<Array2<f32>> = stems
         .iter()
         .map(|stem| {
+            let stem = downmix(stem);
             if stem.iter().any(|sample| *sample != 0.0) {
-                return stem.clone();
+                return stem;
             }
             let mut whisper = Array2::zeros(stem.dim());
-            for truth in truths {
+            for truth in &truths {
                 whisper.scaled_add(1e-6, truth);
             }
             whisper
         })
         .collect();
-    let (truths, stems) = (views(truths), views(&stems));
+    let (truths, stems) = (views(&truths), views(&stems));
     let bss = bss_eval_sources(&truths, &stems, &BssEvalConfig::default())?;
     let invariant = si_sdr(&truths, &stems)?;
     let each = bss.sources.iter().zip(&invariant);
@@ -79,7 +75,7 @@ fn downmix(audio: &Audio) -> Array2<f32> {
 }
 
 fn views(all: &[Array2<f32>]) -> Vec<ArrayView2<'_, f32>> {
-    all.iter().map(Array2::view).collect()
+    all.iter().map(|one| one.view()).collect()
 }
 
 #[cfg(test)]
@@ -106,6 +102,9 @@ mod tests {
         let mixed = scores(&truths, &[mixture.clone(), mixture.clone()]).unwrap();
         let found = scores(&truths, &[drums, silence]).unwrap();
         assert!(found[0].sdr_db > 60.0, "{found:?}");
-        assert!((found[1].sdr_db - mixed[1].sdr_db).abs() < 0.1, "{found:?} {mixed:?}");
+        assert!(
+            (found[1].sdr_db - mixed[1].sdr_db).abs() < 0.1,
+            "{found:?} {mixed:?}"
+        );
     }
 }

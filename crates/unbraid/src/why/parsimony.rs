@@ -3,7 +3,9 @@
 use ndarray::{Array2, Axis, s};
 use serde::Serialize;
 
-use crate::baseline::{Bank, Task, assigned_bank, comb_templates, mean_sdr_db, render, switched_bank};
+use crate::baseline::{
+    Bank, Task, assigned_bank, comb_templates, mean_sdr_db, render, switched_bank,
+};
 use crate::fit::{Fit, fit};
 use crate::model::{LowRank, Start, Update};
 use crate::observe::Observer;

@@ -4,8 +4,8 @@ use serde::Serialize;
 use unbraid::baseline::{Bank, Task, component_energies, mean_sdr_db};
 use unbraid::factorize::factorize;
 use unbraid::why::{
-    FilterSweep, OnsetGap, Overlap, Playing, RankPoint, Together, active_units, filters_needed, mean_purity,
-    onset_gaps, overlap, purities, rank_curve, sparseness, together,
+    FilterSweep, OnsetGap, Overlap, Playing, RankPoint, Together, active_units, filters_needed,
+    mean_purity, onset_gaps, overlap, purities, rank_curve, sparseness, together,
 };
 
 use crate::failure::Failure;

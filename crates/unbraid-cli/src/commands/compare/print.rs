@@ -185,23 +185,28 @@ fn tables(comparison: &Comparison) -> Vec<Table> {
             &[
                 "one pitch, one onset",
                 "V",
-                "left, random starts",
-                "left, from the truth",
-                "SI-SDR, random starts",
-                "SI-SDR, from the truth",
-                "purity, random starts",
-                "purity, from the truth",
+                "left by the truth",
+                "fitted from it",
+                "from random starts",
+                "purity, ideal mask",
+                "fitted from the truth",
+                "from random starts",
             ],
             why.together.iter().map(|it| {
+                let heard = if it.interfering {
+                    "as heard"
+                } else {
+                    "magnitudes added"
+                };
                 vec![
                     played(it.playing).to_owned(),
-                    if it.interfering { "as heard" } else { "magnitudes added" }.to_owned(),
-                    percent(it.blind_left),
+                    heard.to_owned(),
                     percent(it.truth_left),
-                    decibels(it.blind_sdr_db),
-                    decibels(it.truth_sdr_db),
-                    percent(it.blind_purity),
-                    percent(it.truth_purity),
+                    percent(it.fitted_left),
+                    percent(it.random_left),
+                    percent(it.ideal_purity),
+                    percent(it.fitted_purity),
+                    percent(it.random_purity),
                 ]
             }),
         ));

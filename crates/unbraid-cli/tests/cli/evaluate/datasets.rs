@@ -127,7 +127,10 @@ fn the_demo_in_musdb_s_layout_is_scored_by_one_command() {
     let dir = tempfile::tempdir().unwrap();
     let stem = |name: &str| {
         let audio = read(&demo.join("stems").join(name).with_extension("flac"));
-        let part = audio.samples().slice(ndarray::s![.., 88_200..176_400]).to_owned();
+        let part = audio
+            .samples()
+            .slice(ndarray::s![.., 88_200..176_400])
+            .to_owned();
         Audio::new(part, audio.sample_rate()).unwrap()
     };
     let (drums, other) = (stem("drums"), stem("guitar"));
@@ -138,17 +141,34 @@ fn the_demo_in_musdb_s_layout_is_scored_by_one_command() {
         Audio::new(samples, one.sample_rate()).unwrap()
     };
     let format = OutputFormat::Wav32f;
-    write(&references.join("mixture.wav"), &mix(&[&drums, &other]), format);
+    write(
+        &references.join("mixture.wav"),
+        &mix(&[&drums, &other]),
+        format,
+    );
     write(&references.join("drums.wav"), &drums, format);
     write(&references.join("other.wav"), &other, format);
-    write(&estimates.join("drums.wav"), &leaked(&drums, &other), format);
-    write(&estimates.join("other.wav"), &leaked(&other, &drums), format);
+    write(
+        &estimates.join("drums.wav"),
+        &leaked(&drums, &other),
+        format,
+    );
+    write(
+        &estimates.join("other.wav"),
+        &leaked(&other, &drums),
+        format,
+    );
     let args = ["musdb18hq", "estimates", "--metric", "v4", "-o", "scores"];
     let report = run_json(dir.path(), &args);
     let track = &report["tracks"][0];
     assert_eq!(track["track"], "test/Demo - Clip");
     assert_eq!(track["sample_rate"], 44_100);
-    for (target, name) in track["targets"].as_array().unwrap().iter().zip(["drums", "other"]) {
+    for (target, name) in track["targets"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .zip(["drums", "other"])
+    {
         assert_eq!(target["name"], name);
         // A tenth of the other, which is about as loud.
         let sdr = number(&target["scores"]["SDR"]);

@@ -40,7 +40,13 @@ pub(super) fn sum(one: &Audio, gain: f32, other: &Audio) -> Audio {
 }
 
 /// A track as separators and data sets keep it: true stems and mixture, and stems with some of each other.
-pub(super) fn write_track(references: &Path, mixture: &Path, estimates: &Path, leak: f32, seed: u64) {
+pub(super) fn write_track(
+    references: &Path,
+    mixture: &Path,
+    estimates: &Path,
+    leak: f32,
+    seed: u64,
+) {
     let [drums, guitar, mixed] = stereo(2.5, seed);
     let float = OutputFormat::Wav32f;
     write(&references.join("drums.wav"), &drums, float);

@@ -1,13 +1,11 @@
 //! The numbers are the library's, whatever they are asked for in.
 
 use std::fs;
-use std::path::Path;
 
 use ndarray::Array2;
 use unbraid::Audio;
 use unbraid::evaluate::{
-    BssEvalConfig, FrameConfig, Matching, bss_eval_images_framewise, bss_eval_sources,
-    median as library_median, si_sdr, v4,
+    BssEvalConfig, FrameConfig, Matching, bss_eval_images_framewise, bss_eval_sources, si_sdr, v4,
 };
 use unbraid_io::audio::OutputFormat;
 use unbraid_io::metrics::TrackScores;
