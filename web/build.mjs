@@ -14,7 +14,7 @@ if (process.argv.includes("--tests")) {
   const shared = { bundle: true, platform: "node", format: "esm", packages: "external", target: "node20" };
   const tests = (await readdir("test")).filter((name) => name.endsWith(".test.ts"));
   await build({ ...shared, entryPoints: tests.map((name) => `test/${name}`), outdir: "build/tests", outExtension: { ".js": ".mjs" } });
-  await build({ ...shared, entryPoints: ["browser/browsers.ts"], outdir: "build/browser", outExtension: { ".js": ".test.mjs" } });
+  await build({ ...shared, entryPoints: ["browser/browsers.ts", "browser/report.ts"], outdir: "build/browser", outExtension: { ".js": ".test.mjs" } });
 } else {
   const result = await build({
     entryPoints: { app: "src/main.ts", mixer: "src/worklet.ts" },

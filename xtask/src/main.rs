@@ -10,11 +10,14 @@
 
 mod bench;
 mod clips;
+mod compare;
 mod crosscheck;
+mod date;
 mod demo;
 mod drums;
 mod files;
 mod hints;
+mod metrics;
 mod piano;
 mod python;
 mod quality;
@@ -57,6 +60,13 @@ enum Command {
     TrainDrums(drums::TrainArguments),
     /// Measure what hints, regions and onsets are worth on every clip, and rewrite docs/hints.md
     Hints(hints::Arguments),
+    /// Set every method beside the others on the demo and the clips, and rewrite docs/compare.md
+    Compare(compare::Arguments),
+    /// Compare our metrics with museval and `mir_eval`, time them, and rewrite docs/metrics.md
+    Metrics(metrics::Arguments),
+    /// Score stored signals for `metrics`, in a process of its own
+    #[command(hide = true)]
+    MetricsWorker(metrics::worker::Arguments),
     /// Make the demo clip and its stems anew from the packages they come from
     Demo(demo::Arguments),
     /// Make the built-in piano's templates anew from recorded notes
@@ -76,6 +86,11 @@ fn main() -> ExitCode {
         Command::Drums(arguments) => drums::run(&arguments).map(|()| ExitCode::SUCCESS),
         Command::TrainDrums(arguments) => drums::train(&arguments).map(|()| ExitCode::SUCCESS),
         Command::Hints(arguments) => hints::run(&arguments).map(|()| ExitCode::SUCCESS),
+        Command::Compare(arguments) => compare::run(&arguments).map(|()| ExitCode::SUCCESS),
+        Command::Metrics(arguments) => metrics::run(&arguments).map(|()| ExitCode::SUCCESS),
+        Command::MetricsWorker(arguments) => {
+            metrics::worker::run(&arguments).map(|()| ExitCode::SUCCESS)
+        }
         Command::Demo(arguments) => demo::run(&arguments).map(|()| ExitCode::SUCCESS),
         Command::Piano(arguments) => piano::run(&arguments).map(|()| ExitCode::SUCCESS),
         Command::Singer(arguments) => singer::run(&arguments).map(|()| ExitCode::SUCCESS),

@@ -451,7 +451,7 @@ pub(crate) struct CompareArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct ExplainArgs {
-    /// A recording, or a project folder that `unbraid factorize` wrote
+    /// A recording, or a folder that `unbraid factorize`, `group` or `separate` wrote
     #[arg(value_name = "MIXTURE|PROJECT")]
     pub(crate) input: PathBuf,
 
@@ -467,13 +467,28 @@ pub(crate) struct ExplainArgs {
     #[arg(short, long, value_name = "LIST")]
     pub(crate) sources: Option<String>,
 
+    /// What the true stems are, as in `compare`. Can be repeated
+    #[arg(long, value_name = "STEM=KIND", requires = "references")]
+    pub(crate) map: Vec<String>,
+
     /// Give components to a source by hand, as in `group`. Can be repeated
     #[arg(long, value_name = "SOURCE=COMPONENTS")]
     pub(crate) assign: Vec<String>,
 
+    /// What decides how much is drums, as in `separate`
+    #[arg(long, value_enum, default_value_t = EvidenceArg::Learnt)]
+    pub(crate) evidence: EvidenceArg,
+
+    /// Explain the quick fit, as in `separate`
+    #[arg(long)]
+    pub(crate) fast: bool,
+
     /// The recording of a project, if it is no longer where it was
     #[arg(long = "input", value_name = "FILE")]
     pub(crate) recording: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub(crate) knowledge: KnowledgeArgs,
 
     #[command(flatten)]
     pub(crate) factorize: ModelArgs,

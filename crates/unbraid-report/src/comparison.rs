@@ -62,7 +62,9 @@ pub fn comparison_svg(picture: &ComparisonPicture<'_>) -> Result<String, Error> 
     let least = picture
         .bars
         .iter()
-        .fold(0.0_f64, |least, bar| least.min(bar.value));
+        // What is written as 0.0 needs no room to the left of zero.
+        .map(|bar| (10.0 * bar.value).round() / 10.0)
+        .fold(0.0, f64::min);
     let most = picture
         .bars
         .iter()

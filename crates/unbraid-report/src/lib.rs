@@ -29,7 +29,7 @@ mod text;
 pub use color::source_color;
 pub use comparison::{ComparisonBar, ComparisonPicture, comparison_svg};
 pub use error::Error;
-pub use explain::{ExplainPage, explain_html};
+pub use explain::{ExplainPage, MethodScores, OnsetScores, Truth, explain_html};
 pub use factorization::{FactorizationPicture, SourceOfComponents, factorization_svg};
 pub use image::png;
 pub use stems::{StemTrack, StemsPicture, stems_svg};

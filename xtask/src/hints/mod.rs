@@ -16,6 +16,7 @@ use unbraid::factorize::Factorization;
 use unbraid::group::{Grouping, Source};
 use unbraid::knowledge::hints::{Clues, HintedStem};
 use unbraid::separate::with_clues;
+use unbraid::separation::Heard;
 use unbraid::sharing::Sharing;
 use unbraid::{Audio, SeparateConfig, Separation, separate};
 
@@ -116,6 +117,7 @@ impl<'a> Base<'a> {
             sources: self.sources.clone(),
             components: self.components.clone(),
             onsets: Vec::new(),
+            heard: Heard::default(),
             notes: Vec::new(),
             sharing: Box::new(self.sharing.clone()),
         };

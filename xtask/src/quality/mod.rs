@@ -12,13 +12,12 @@ use std::time::Instant;
 
 use anyhow::{Context, Result, ensure};
 use clap::Args;
-use ndarray::Array2;
-use unbraid::evaluate::{BssEvalConfig, bss_eval_sources, si_sdr};
+use unbraid::baseline::scores;
 
 use self::rows::{ROWS, Row};
 use crate::clips::{self, Clip};
 use crate::root;
-use crate::score::{Spread, downmix, rows};
+use crate::score::Spread;
 
 /// What to measure.
 #[derive(Debug, Args)]
@@ -112,7 +111,6 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
 
 /// What a row comes to on a clip, if it suits it.
 fn figures(row: &'static Row, clip: &Clip, seeds: u64) -> Result<Option<Figures>> {
-    let truths = downmix(&clip.truths);
     let (mut means, mut sums, mut secs) = (Vec::new(), Vec::new(), 0.0);
     let seeds = if row.seeded { seeds } else { 1 };
     for seed in 0..seeds {
@@ -124,8 +122,11 @@ fn figures(row: &'static Row, clip: &Clip, seeds: u64) -> Result<Option<Figures>
             return Ok(None);
         };
         secs += start.elapsed().as_secs_f64() / seeds as f64;
-        let scores = scores(&truths, &downmix(&stems))
-            .with_context(|| format!("{}, {}", clip.name, row.name))?;
+        let scores: Vec<[f64; 4]> = scores(&clip.truths, &stems)
+            .with_context(|| format!("{}, {}", clip.name, row.name))?
+            .iter()
+            .map(|it| [it.sdr_db, it.sir_db, it.sar_db, it.si_sdr_db])
+            .collect();
         means.push(scores.iter().map(|it| it[0]).sum::<f64>() / scores.len() as f64);
         sums.resize(scores.len(), [0.0; 4]);
         for (sum, score) in sums.iter_mut().zip(&scores) {
@@ -145,25 +146,6 @@ fn figures(row: &'static Row, clip: &Clip, seeds: u64) -> Result<Option<Figures>
         sources: sums,
         secs,
     }))
-}
-
-/// SDR, SIR, SAR and SI-SDR of every source; −∞ for a silent stem.
-fn scores(truths: &Array2<f32>, stems: &Array2<f32>) -> Result<Vec<[f64; 4]>> {
-    // BSS Eval has no answer for silence; a whisper far below 16 bits has one, and a bad one.
-    let mut stems = stems.clone();
-    for (mut stem, truth) in stems.outer_iter_mut().zip(truths.outer_iter()) {
-        if stem.iter().all(|sample| *sample == 0.0) {
-            let rest = truths.sum_axis(ndarray::Axis(0)) - truth;
-            stem.assign(&(rest * 1e-6));
-        }
-    }
-    let (truths, stems) = (rows(truths), rows(&stems));
-    let bss = bss_eval_sources(&truths, &stems, &BssEvalConfig::default())?;
-    let invariant = si_sdr(&truths, &stems)?;
-    let each = bss.sources.iter().zip(&invariant);
-    Ok(each
-        .map(|(bss, invariant)| [bss.sdr_db, bss.sir_db, bss.sar_db, invariant.sdr_db])
-        .collect())
 }
 
 #[cfg(test)]

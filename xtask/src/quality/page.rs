@@ -1,10 +1,10 @@
 //! Figures come in; the text of `docs/quality.md` goes out.
 
 use std::fmt::Write as _;
-use std::process::Command;
 
 use super::rows::ROWS;
 use super::{Figures, Measured};
+use crate::date::today;
 use crate::score::Spread;
 
 const READING: &str = "\
@@ -122,13 +122,4 @@ fn decibels(value: f64) -> String {
     } else {
         text.replace('-', "−")
     }
-}
-
-/// `YYYY-MM-DD`.
-fn today() -> String {
-    let date = Command::new("date").arg("+%Y-%m-%d").output();
-    date.map_or_else(
-        |_| "unknown".to_owned(),
-        |output| String::from_utf8_lossy(&output.stdout).trim().to_owned(),
-    )
 }

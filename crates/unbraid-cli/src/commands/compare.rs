@@ -8,17 +8,17 @@ use std::path::Path;
 use std::time::Instant;
 
 use anyhow::{Context, anyhow};
-use ndarray::{Array2, ArrayView2, Axis};
+use ndarray::Array2;
 use serde::Serialize;
-use unbraid::baseline::{Assign, Cost, Method, Task, component_energies};
-use unbraid::evaluate::{BssEvalConfig, bss_eval_sources, si_sdr};
+use unbraid::baseline::{Assign, Cost, Method, Task, component_energies, scores};
 use unbraid::factorize::Factorization;
 use unbraid::group::{Overrides, Source, parse_sources};
-use unbraid::why::{Playing, onset_gaps, purities};
+use unbraid::sharing::StemsConfig;
+use unbraid::why::{Playing, onset_gaps};
 use unbraid::{Audio, SeparateConfig, baseline};
 use unbraid_io::audio::read_audio;
 use unbraid_io::metrics::StemFolder;
-use unbraid_report::{ComparisonBar, ComparisonPicture, comparison_svg};
+use unbraid_report::{ComparisonBar, ComparisonPicture, OnsetScores, comparison_svg};
 
 use super::print_json;
 use crate::args::{CommonArgs, CompareArgs};
@@ -40,7 +40,7 @@ struct Row {
     knobs: usize,
 }
 
-/// The scores of one source; nothing for a silent stem.
+/// The scores of one source.
 #[derive(Debug, Serialize)]
 struct Scored {
     source: String,
@@ -236,35 +236,15 @@ fn row(
     cost: Cost,
     secs: f64,
 ) -> Result<Row, Failure> {
-    let mono = |audio: &Audio| {
-        let mean = audio.samples().mean_axis(Axis(0));
-        mean.expect("audio has a channel").insert_axis(Axis(0))
-    };
-    // Silence has no score; a whisper of the mixture has a bad one.
-    let heard = |audio: &Audio| {
-        if audio.peak() > 0.0 {
-            mono(audio)
-        } else {
-            mono(task.mixture) * 1e-6
-        }
-    };
-    let truths: Vec<Array2<f32>> = task.truths.iter().map(mono).collect();
-    let stems: Vec<Array2<f32>> = stems.iter().map(heard).collect();
-    let truths: Vec<ArrayView2<'_, f32>> = truths.iter().map(|it| it.view()).collect();
-    let stems: Vec<ArrayView2<'_, f32>> = stems.iter().map(|it| it.view()).collect();
-    let bss = bss_eval_sources(&truths, &stems, &BssEvalConfig::default())?;
-    let invariant = si_sdr(&truths, &stems)?;
-    let sources: Vec<Scored> = bss
-        .sources
-        .iter()
-        .zip(&invariant)
+    let sources: Vec<Scored> = scores(task.truths, stems)?
+        .into_iter()
         .zip(&task.config.sources)
-        .map(|((bss, invariant), source)| Scored {
+        .map(|(scores, source)| Scored {
             source: source.name.clone(),
-            sdr_db: bss.sdr_db,
-            sir_db: bss.sir_db,
-            sar_db: bss.sar_db,
-            si_sdr_db: invariant.sdr_db,
+            sdr_db: scores.sdr_db,
+            sir_db: scores.sir_db,
+            sar_db: scores.sar_db,
+            si_sdr_db: scores.si_sdr_db,
         })
         .collect();
     Ok(Row {
@@ -281,54 +261,99 @@ fn row(
 
 /// What the page of `explain` says when the true stems are known.
 pub(super) struct ForPage {
-    pub(super) purities: Vec<f64>,
-    pub(super) chart: String,
-    /// Milliseconds between onsets, SI-SDR in dB, purity.
-    pub(super) onsets: Vec<[f64; 3]>,
+    pub(super) energies: Array2<f64>,
+    pub(super) methods: Vec<PageMethod>,
+    pub(super) onsets: Vec<OnsetScores>,
 }
 
+/// A method on the page.
+pub(super) struct PageMethod {
+    pub(super) name: &'static str,
+    pub(super) about: &'static str,
+    pub(super) oracle: bool,
+    pub(super) sources_db: Vec<[f64; 3]>,
+}
+
+/// What the page compares: nothing, filters, another method, ours, and what the answer allows. Those whose stems the page
+/// has already are not made again.
+const PAGE_METHODS: [(&str, &str); 10] = [
+    ("mixture", "the unchanged recording as every stem"),
+    (
+        "band-pass",
+        "filters side by side, grouped as components are",
+    ),
+    (
+        "band-pass-oracle",
+        "the same, each given to the right source",
+    ),
+    ("comb", "filters tuned to the notes found, grouped"),
+    ("comb-oracle", "the same, each given to the right source"),
+    ("hpss", "lines that lie against lines that stand"),
+    (COMPONENTS, "the components of this page, grouped as shown"),
+    (STEMS, "the stems of this page"),
+    (
+        "nmf-oracle",
+        "the same components, each given to the right source",
+    ),
+    ("irm1", "the mask made of the true stems"),
+];
+const COMPONENTS: &str = "nmf";
+const STEMS: &str = "separate";
+
+/// Compare what the page has made, its components' groups and its stems, with what others make of the recording.
 pub(super) fn for_page(
-    mixture: &Audio,
-    truths: &[Audio],
-    config: &SeparateConfig,
+    task: &Task<'_>,
     factorization: &Factorization,
+    members: &[Vec<usize>],
+    stems: &[Audio],
     line: &mut Line,
 ) -> Result<ForPage, Failure> {
-    let task = Task::new(mixture, truths, config);
-    let mut rows = Vec::new();
-    for name in PAGE_METHODS {
+    let energies = component_energies(factorization, task.mixture, task.truths)?;
+    let grouped =
+        |members: &[Vec<usize>]| factorization.stems(task.mixture, members, StemsConfig::default());
+    let mut methods = Vec::new();
+    for (name, about) in PAGE_METHODS {
         let method: Method = name.parse()?;
-        let outcome = baseline::run(method, &task, line)?;
-        rows.push(row(method, &task, &outcome.stems, outcome.cost, 0.0)?);
+        let made;
+        let stems = match name {
+            STEMS => stems,
+            COMPONENTS => {
+                made = grouped(members)?;
+                &made
+            }
+            _ if method == Method::Nmf(Assign::Oracle) => {
+                made = grouped(&baseline::members(factorization, Assign::Oracle, task)?)?;
+                &made
+            }
+            _ => {
+                made = baseline::run(method, task, line)?.stems;
+                &made
+            }
+        };
+        let row = row(method, task, stems, Cost::default(), 0.0)?;
+        let ratios = |it: &Scored| [it.sdr_db, it.sir_db, it.sar_db];
+        methods.push(PageMethod {
+            name,
+            about,
+            oracle: method.is_oracle(),
+            sources_db: row.sources.iter().map(ratios).collect(),
+        });
     }
-    let energies = component_energies(factorization, mixture, truths)?;
-    let gaps = onset_gaps(&argument::GAPS_SECS, Playing::Same, 1, line)?;
+    let gaps = onset_gaps(&argument::GAPS_SECS, Playing::Same, 3, line)?;
     Ok(ForPage {
-        purities: purities(&energies)
-            .into_iter()
-            .map(|(_, purity)| purity)
-            .collect(),
-        chart: chart("mean SDR of the stems", &rows)?,
+        energies,
+        methods,
         onsets: gaps
             .iter()
-            .map(|gap| [1000.0 * gap.gap_secs, gap.nmf_sdr_db, gap.purity])
+            .map(|gap| OnsetScores {
+                gap_secs: gap.gap_secs,
+                nmf_db: gap.nmf_sdr_db,
+                ideal_db: gap.ideal_sdr_db,
+                purity: gap.purity,
+            })
             .collect(),
     })
 }
-
-/// What the page compares: nothing, filters, another method, ours, and what the answer allows.
-const PAGE_METHODS: [&str; 10] = [
-    "mixture",
-    "band-pass",
-    "band-pass-oracle",
-    "comb",
-    "comb-oracle",
-    "hpss",
-    "nmf",
-    "separate",
-    "nmf-oracle",
-    "irm1",
-];
 
 fn write_chart(path: &Path, comparison: &Comparison, overwrite: bool) -> Result<(), Failure> {
     if path.exists() && !overwrite {
@@ -337,7 +362,10 @@ fn write_chart(path: &Path, comparison: &Comparison, overwrite: bool) -> Result<
         }
         .into());
     }
-    let svg = chart(&comparison.mixture, &comparison.rows)?;
+    // Where the recording lies on this machine does not belong in a picture: its name and its folder's say enough.
+    let names: Vec<_> = Path::new(&comparison.mixture).iter().collect();
+    let short: std::path::PathBuf = names[names.len().saturating_sub(2)..].iter().collect();
+    let svg = chart(&short.display().to_string(), &comparison.rows)?;
     fs::write(path, svg).with_context(|| format!("cannot write {}", path.display()))?;
     Ok(())
 }

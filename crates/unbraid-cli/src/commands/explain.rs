@@ -1,17 +1,22 @@
-//! A recording or a project comes in; a page that explains what was found in it goes out.
+//! A recording or a folder of results comes in; a page that explains what was found in it goes out.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::Context;
+use anyhow::{Context, anyhow};
+use unbraid::baseline::Task;
 use unbraid::factorize::{Factorization, factorize};
 use unbraid::group::{Grouping, Kind, Overrides, Source, parse_sources};
-use unbraid::{Audio, SeparateConfig, Window};
+use unbraid::separate::is_singer_and_piano;
+use unbraid::sharing::{Sharing, StemsConfig};
+use unbraid::stems::StemBlocks;
+use unbraid::{Audio, SeparateConfig, Separation, separate};
 use unbraid_io::Error as IoError;
-use unbraid_io::audio::Span;
-use unbraid_io::project::{read_fit, read_manifest};
-use unbraid_report::{ExplainPage, SourceOfComponents, explain_html};
+use unbraid_io::audio::{Span, read_audio};
+use unbraid_io::project::{MANIFEST, Manifest, read_fit, read_manifest};
+use unbraid_report::{ExplainPage, MethodScores, Truth, explain_html};
 
+use super::separate::{Asked, settings};
 use super::{compare, group};
 use crate::args::ExplainArgs;
 use crate::failure::Failure;
@@ -21,63 +26,35 @@ use crate::progress::Line;
 /// Longer recordings make a page that browsers open slowly.
 const MOST_SECS: f64 = 60.0;
 
+/// The folder that `unbraid group` writes into a project.
+const STEMS: &str = "stems";
+
+/// What the page is about.
+struct Explained {
+    title: String,
+    audio: Audio,
+    config: SeparateConfig,
+    factorization: Factorization,
+    grouping: Grouping,
+    sharing: Box<dyn Sharing>,
+    notes: Vec<String>,
+    /// Whether the components are those that the stems were made from.
+    from_components: bool,
+}
+
 pub(crate) fn run(args: &ExplainArgs) -> Result<(), Failure> {
     if args.output.exists() && !args.common.overwrite {
         let path = args.output.clone();
         return Err(IoError::Exists { path }.into());
     }
     let mut line = Line::new(&args.input.display().to_string(), args.common.quiet);
-    let (audio, factorization, title) = if args.input.is_dir() {
-        project(args)?
+    let explained = if args.input.is_dir() {
+        from_folder(args, &mut line)?
     } else {
-        let (recording, _) = input::read(&args.input, args.common.span()?)?;
-        let audio = recording.audio;
-        refuse_length(&audio)?;
-        let config = args.factorize.config(audio.sample_rate());
-        let factorization = factorize(&audio, &config, &mut line)?;
-        (audio, factorization, input::track_name(&args.input))
+        from_recording(args, &mut line)?
     };
-    let stft = factorization.stft.config();
-    if stft.window != Window::Hann || stft.window_len != stft.fft_len {
-        return Err(Failure::usage(
-            "the page can transform sound with a Hann window as long as the transform only: use --window hann",
-        ));
-    }
-    let truths = match &args.references {
-        Some(folder) => Some(compare::true_stems(
-            folder,
-            &[],
-            &args.common,
-            &audio,
-            &args.input,
-        )?),
-        None => None,
-    };
-    let overrides = Overrides::parse(&args.assign)?;
-    let sources = sources(
-        args,
-        &overrides,
-        truths.as_ref().map(|(sources, _)| sources),
-    )?;
-    let grouping = factorization.group(&sources, &overrides)?;
-    let found = match &truths {
-        Some((sources, truths)) => {
-            let config = SeparateConfig {
-                factorize: args.factorize.config(audio.sample_rate()),
-                sources: sources.clone(),
-                ..SeparateConfig::default()
-            };
-            Some(compare::for_page(
-                &audio,
-                truths,
-                &config,
-                &factorization,
-                &mut line,
-            )?)
-        }
-        None => None,
-    };
-    let html = page(&title, &audio, &factorization, &grouping, found.as_ref())?;
+    let known = truth(args, &explained, &mut line)?;
+    let html = page(&explained, known.as_ref())?;
     line.finish();
     write(&args.output, &html)?;
     if !args.common.quiet {
@@ -90,60 +67,71 @@ pub(crate) fn run(args: &ExplainArgs) -> Result<(), Failure> {
     Ok(())
 }
 
-fn page(
-    title: &Path,
-    audio: &Audio,
-    factorization: &Factorization,
-    grouping: &Grouping,
-    found: Option<&compare::ForPage>,
-) -> Result<String, Failure> {
-    let model = &factorization.fit.model;
-    let members = grouping.members();
-    let sources: Vec<SourceOfComponents<'_>> = grouping
-        .sources
-        .iter()
-        .zip(&members)
-        .map(|(source, components)| SourceOfComponents {
-            name: &source.name,
-            components,
-        })
-        .collect();
-    let reasons: Vec<String> = (0..model.components()).map(|k| grouping.why(k)).collect();
-    let stft = factorization.stft.config();
-    let fit = &factorization.fit;
-    let made = format!(
-        "{} {}: {} components, {} iterations, objective {:.4e} → {:.4e}; transform of {} samples, {} samples from frame to frame.",
-        env!("CARGO_BIN_NAME"),
-        env!("CARGO_PKG_VERSION"),
-        model.components(),
-        fit.iterations(),
-        fit.objective.first().copied().unwrap_or(0.0),
-        fit.final_objective(),
-        stft.fft_len,
-        stft.hop_len
-    );
-    let html = explain_html(&ExplainPage {
-        title: &title.display().to_string(),
-        samples: audio.samples(),
-        templates: model.templates(),
-        activations: model.activations(),
-        sample_rate: audio.sample_rate(),
-        fft_len: stft.fft_len,
-        hop_len: stft.hop_len,
-        sources: &sources,
-        reasons: &reasons,
-        purities: found.map(|found| &found.purities[..]),
-        comparison_svg: found.map(|found| &found.chart[..]),
-        onsets: found.map_or(&[], |found| &found.onsets),
-        made: &made,
-    });
-    Ok(html.context("cannot write the page")?)
+/// Separate a recording as `unbraid separate` would.
+fn from_recording(args: &ExplainArgs, line: &mut Line) -> Result<Explained, Failure> {
+    let (recording, _) = input::read(&args.input, args.common.span()?)?;
+    let audio = recording.audio;
+    refuse_length(&audio)?;
+    let overrides = Overrides::parse(&args.assign)?;
+    let sources = match (&args.sources, &args.references) {
+        (None, Some(folder)) => {
+            compare::true_stems(folder, &args.map, &args.common, &audio, &args.input)?.0
+        }
+        _ => named_sources(args, &overrides)?,
+    };
+    let asked = Asked {
+        factorize: &args.factorize,
+        knowledge: &args.knowledge,
+        evidence: args.evidence,
+        fast: args.fast,
+        stems: StemsConfig {
+            portable: args.factorize.portable,
+            ..StemsConfig::default()
+        },
+        exponent_chosen: false,
+    };
+    let config = settings(&asked, &sources, &overrides, audio.sample_rate())?;
+    separated(audio, config, &input::track_name(&args.input), line)
 }
 
-/// The recording and the fit of a project folder.
-fn project(args: &ExplainArgs) -> Result<(Audio, Factorization, PathBuf), Failure> {
+/// What separating by these settings finds; a recipe without components of its own is shown beside free ones.
+fn separated(
+    audio: Audio,
+    config: SeparateConfig,
+    title: &Path,
+    line: &mut Line,
+) -> Result<Explained, Failure> {
+    let Separation {
+        sources,
+        components,
+        notes,
+        sharing,
+        ..
+    } = separate(&audio, &config, line)?;
+    let from_components = components.is_some();
+    let (factorization, grouping) = match components {
+        Some(found) => found,
+        None => {
+            let factorization = factorize(&audio, &config.factorize, line)?;
+            let grouping = factorization.group(&sources, &Overrides::none())?;
+            (factorization, grouping)
+        }
+    };
+    Ok(Explained {
+        title: title.display().to_string(),
+        audio,
+        config,
+        factorization,
+        grouping,
+        sharing,
+        notes,
+        from_components,
+    })
+}
+
+/// What a command wrote: the fit of a project, grouped as it was, or the settings of a separation.
+fn from_folder(args: &ExplainArgs, line: &mut Line) -> Result<Explained, Failure> {
     let manifest = read_manifest(&args.input)?;
-    let factorization = read_fit(&args.input)?;
     let path = group::recording_of(args.recording.as_deref(), &args.input, &manifest)?;
     let span = Span {
         start_secs: manifest.input.start_secs,
@@ -152,12 +140,280 @@ fn project(args: &ExplainArgs) -> Result<(Audio, Factorization, PathBuf), Failur
     let (recording, found) = input::read(&path, span)?;
     if found.sha256 != manifest.input.sha256 {
         return Err(Failure::usage(format!(
-            "{} is not the recording that was factorised (its SHA-256 differs)",
-            path.display()
+            "{} is not the recording of {} (its SHA-256 differs)",
+            path.display(),
+            args.input.display()
         )));
     }
-    refuse_length(&recording.audio)?;
-    Ok((recording.audio, factorization, input::track_name(&path)))
+    let audio = recording.audio;
+    refuse_length(&audio)?;
+    let title = input::track_name(&path);
+    if manifest.command == "separate" {
+        return from_separation(args, &manifest, audio, &title, line);
+    }
+    let folder = project_of(&args.input, &manifest);
+    let factorization = read_fit(&folder)?;
+    let overrides = Overrides::parse(&args.assign)?;
+    let grouped = grouping_of(args, &folder, manifest)?;
+    let (grouping, stems) = match grouped {
+        Some(found) => found,
+        None => {
+            let sources = named_sources(args, &overrides)?;
+            (
+                factorization.group(&sources, &overrides)?,
+                StemsConfig::default(),
+            )
+        }
+    };
+    let sharing = factorization.sharing(
+        &grouping.members(),
+        StemsConfig {
+            residual: false,
+            ..stems
+        },
+    )?;
+    Ok(Explained {
+        title: title.display().to_string(),
+        notes: grouping.notes.iter().map(ToString::to_string).collect(),
+        config: SeparateConfig {
+            sources: grouping.sources.clone(),
+            stems,
+            ..SeparateConfig::default()
+        },
+        audio,
+        factorization,
+        grouping,
+        sharing: Box::new(sharing),
+        from_components: true,
+    })
+}
+
+/// The folder with the fit: that of `unbraid factorize`, also if a folder of stems in it is meant.
+fn project_of(folder: &Path, manifest: &Manifest) -> PathBuf {
+    match folder.parent() {
+        Some(parent) if manifest.command == "group" && parent.join(MANIFEST).exists() => {
+            parent.to_owned()
+        }
+        _ => folder.to_owned(),
+    }
+}
+
+/// What `unbraid group` decided about a project, unless the command line says otherwise.
+fn grouping_of(
+    args: &ExplainArgs,
+    folder: &Path,
+    manifest: Manifest,
+) -> Result<Option<(Grouping, StemsConfig)>, Failure> {
+    if args.sources.is_some() || !args.assign.is_empty() {
+        return Ok(None);
+    }
+    let manifest = match manifest.grouping {
+        Some(_) => manifest,
+        None if folder.join(STEMS).join(MANIFEST).exists() => read_manifest(&folder.join(STEMS))?,
+        None => return Ok(None),
+    };
+    let stems = serde_json::from_value(manifest.settings["stems"].clone()).unwrap_or_default();
+    Ok(manifest.grouping.map(|grouping| (grouping, stems)))
+}
+
+/// Separate again by the settings that were written down, and see that the stems are those that were written.
+fn from_separation(
+    args: &ExplainArgs,
+    manifest: &Manifest,
+    audio: Audio,
+    title: &Path,
+    line: &mut Line,
+) -> Result<Explained, Failure> {
+    if args.sources.is_some() || !args.assign.is_empty() {
+        return Err(Failure::usage(format!(
+            "{} is separated already, with its own sources: to explain other ones, give the recording",
+            args.input.display()
+        )));
+    }
+    let mut config: SeparateConfig = serde_json::from_value(manifest.settings.clone())
+        .with_context(|| {
+            format!(
+                "the settings in {} cannot be used again",
+                args.input.display()
+            )
+        })?;
+    config.stems.residual = false;
+    let explained = separated(audio, config, title, line)?;
+    let stems = StemBlocks::new(&explained.audio, explained.sharing.as_ref())?.collect_audio()?;
+    for (source, stem) in explained.grouping.sources.iter().zip(&stems) {
+        let is_of = |path: &Path| {
+            path.file_stem()
+                .is_some_and(|name| name == source.name.as_str())
+        };
+        let written = manifest
+            .outputs
+            .iter()
+            .map(|output| args.input.join(&output.path));
+        let Some(path) = written
+            .into_iter()
+            .find(|path| is_of(path) && path.exists())
+        else {
+            continue;
+        };
+        let written = read_audio(&path, Span::default())?.audio;
+        if !alike(&written, stem, manifest.gain as f32) {
+            return Err(Failure::Other(anyhow!(
+                "{} is not what the settings in {} make: it was made with a dictionary, hints or by another version. Give \
+                 the recording and the same options instead",
+                path.display(),
+                args.input.join(MANIFEST).display()
+            )));
+        }
+    }
+    Ok(explained)
+}
+
+/// Whether two stems differ by less than a thousandth of the energy.
+fn alike(written: &Audio, made: &Audio, gain: f32) -> bool {
+    if written.samples().dim() != made.samples().dim() {
+        return false;
+    }
+    let (mut error, mut energy) = (0.0_f64, 1e-9_f64);
+    for (&written, &made) in written.samples().iter().zip(made.samples()) {
+        error += f64::from(written - gain * made).powi(2);
+        energy += f64::from(written).powi(2);
+    }
+    error < 1e-3 * energy
+}
+
+/// The true stems in the order of the sources, and what is measured with them.
+struct Known {
+    stems: Vec<Audio>,
+    found: compare::ForPage,
+}
+
+fn truth(
+    args: &ExplainArgs,
+    explained: &Explained,
+    line: &mut Line,
+) -> Result<Option<Known>, Failure> {
+    let Some(folder) = &args.references else {
+        return Ok(None);
+    };
+    let (names, stems) = compare::true_stems(
+        folder,
+        &args.map,
+        &args.common,
+        &explained.audio,
+        &args.input,
+    )?;
+    let sources = &explained.grouping.sources;
+    let ordered: Option<Vec<Audio>> = sources
+        .iter()
+        .map(|source| {
+            let at = names.iter().position(|name| name.name == source.name)?;
+            Some(stems[at].clone())
+        })
+        .collect();
+    let stems = match ordered {
+        Some(ordered) if stems.len() == sources.len() => ordered,
+        _ => {
+            let list = |all: &[Source]| {
+                let names: Vec<&str> = all.iter().map(|source| source.name.as_str()).collect();
+                names.join(", ")
+            };
+            return Err(Failure::usage(format!(
+                "the true stems in {} are {}, but the sources are {}: they must be the same",
+                folder.display(),
+                list(&names),
+                list(sources)
+            )));
+        }
+    };
+    let config = SeparateConfig {
+        sources: sources.clone(),
+        ..explained.config.clone()
+    };
+    let task = Task::new(&explained.audio, &stems, &config);
+    let made = StemBlocks::new(&explained.audio, explained.sharing.as_ref())?.collect_audio()?;
+    let members = explained.grouping.members();
+    let found = compare::for_page(&task, &explained.factorization, &members, &made, line)?;
+    Ok(Some(Known { stems, found }))
+}
+
+fn page(explained: &Explained, known: Option<&Known>) -> Result<String, Failure> {
+    let methods: Vec<MethodScores<'_>> = known
+        .iter()
+        .flat_map(|known| &known.found.methods)
+        .map(|method| MethodScores {
+            name: method.name,
+            about: method.about,
+            oracle: method.oracle,
+            sources_db: &method.sources_db,
+        })
+        .collect();
+    let stft = explained.factorization.stft.config();
+    let fit = &explained.factorization.fit;
+    let made = format!(
+        "{} {}. The components: {} of them, {} iterations, objective {:.4e} → {:.4e}; transform of {} samples, {} samples from frame to frame, \
+         Hann window. The page holds the recording in 16 bits and computes every sound and picture from it when you ask; it sends and loads nothing.",
+        env!("CARGO_BIN_NAME"),
+        env!("CARGO_PKG_VERSION"),
+        fit.model.components(),
+        fit.iterations(),
+        fit.objective.first().copied().unwrap_or(0.0),
+        fit.final_objective(),
+        stft.fft_len,
+        stft.hop_len
+    );
+    let html = explain_html(&ExplainPage {
+        title: &explained.title,
+        audio: &explained.audio,
+        factorization: &explained.factorization,
+        grouping: &explained.grouping,
+        sharing: explained.sharing.as_ref(),
+        recipe: &recipe_words(explained),
+        notes: &explained.notes,
+        truth: known.map(|known| Truth {
+            stems: &known.stems,
+            energies: &known.found.energies,
+            methods: &methods,
+            onsets: &known.found.onsets,
+        }),
+        made: &made,
+    });
+    Ok(html.context("cannot write the page")?)
+}
+
+/// How the stems come out of the components, or why they do not.
+fn recipe_words(explained: &Explained) -> String {
+    let config = &explained.config;
+    if is_singer_and_piano(config) {
+        return "For one singer and one piano, the components above only show the principle, and where it ends: a voice never holds still, so no fixed spectrum fits it, and the \
+                program knows better. It has a model of each. The piano is made of the spectra of recorded notes, which stay as they are, so that only its H is sought. The voice is a pitch, tracked from moment to moment, and a \
+                filter that shapes it into vowels. Both are fitted to V together, several times over, and the stems are cut out with the mean of their masks."
+            .to_owned();
+    }
+    if !config.instruments.is_empty() {
+        let names: Vec<String> = config
+            .instruments
+            .iter()
+            .map(|it| format!("`{}`", it.source))
+            .collect();
+        return format!(
+            "The components above only show the principle. Here something was known beforehand: how {} sounds, note by note. Those spectra stand ready in W and stay as they are, so that only their H is sought; free components take up \
+             what they leave. The stems are cut out with the masks of that model.",
+            names.join(", ")
+        );
+    }
+    if !explained.from_components {
+        return "The components above only show the principle: the stems were made by a model of their own, and cut out with its masks.".to_owned();
+    }
+    let drums = config
+        .sources
+        .iter()
+        .any(|source| source.kind == Some(Kind::Drums));
+    if drums {
+        return "Here the groups above are only the beginning. A small neural network, which learnt from other recordings what drums look like, also says how much of every spot is drums; its opinion and the groups' are averaged. From that \
+                guess the program fits components to either share anew, first apart and then together, several times over, and cuts the stems out with the mean of the masks."
+            .to_owned();
+    }
+    "The stems were not cut out with the plain shares of these components, but with the masks shown here.".to_owned()
 }
 
 fn refuse_length(audio: &Audio) -> Result<(), Failure> {
@@ -170,17 +426,12 @@ fn refuse_length(audio: &Audio) -> Result<(), Failure> {
     )))
 }
 
-fn sources(
-    args: &ExplainArgs,
-    overrides: &Overrides,
-    known: Option<&Vec<Source>>,
-) -> Result<Vec<Source>, Failure> {
+fn named_sources(args: &ExplainArgs, overrides: &Overrides) -> Result<Vec<Source>, Failure> {
     let named = overrides.names();
-    match (&args.sources, known) {
-        (Some(list), _) => Ok(parse_sources(list, &named)?),
-        (None, Some(known)) => Ok(known.clone()),
-        (None, None) if !named.is_empty() => Ok(parse_sources(&named.join(","), &named)?),
-        (None, None) => Ok(vec![Source::of(Kind::Drums), Source::of(Kind::Rest)]),
+    match &args.sources {
+        Some(list) => Ok(parse_sources(list, &named)?),
+        None if !named.is_empty() => Ok(parse_sources(&named.join(","), &named)?),
+        None => Ok(vec![Source::of(Kind::Drums), Source::of(Kind::Rest)]),
     }
 }
 

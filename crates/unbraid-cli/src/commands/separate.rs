@@ -12,6 +12,7 @@ use unbraid::recipe::{DrumsConfig, HitsConfig};
 use unbraid::recipe::{InformedConfig, Instrument, NOTE_EXPONENT};
 use unbraid::separate::is_singer_and_piano;
 use unbraid::separation::Heard;
+use unbraid::sharing::StemsConfig;
 use unbraid::{Audio, SeparateConfig, separate};
 use unbraid_io::Error as IoError;
 use unbraid_io::atomic::OutputFolder;
@@ -24,7 +25,7 @@ use unbraid_io::project::{Manifest, write_manifest};
 
 use super::pieces::{self, Work};
 use super::{compact, describe, json, manifest, print_json, print_why, stage_two};
-use crate::args::SeparateArgs;
+use crate::args::{EvidenceArg, KnowledgeArgs, ModelArgs, SeparateArgs};
 use crate::failure::Failure;
 use crate::input::{self, is_standard};
 use crate::memory::Shape;
@@ -102,9 +103,9 @@ fn sources(args: &SeparateArgs, overrides: &Overrides) -> Result<Vec<Source>, Fa
 }
 
 /// What the user knows of the sources.
-fn instruments(args: &SeparateArgs, sources: &[Source]) -> Result<Vec<Instrument>, Failure> {
+fn instruments(knowledge: &KnowledgeArgs, sources: &[Source]) -> Result<Vec<Instrument>, Failure> {
     let mut instruments: Vec<Instrument> = Vec::new();
-    for given in &args.knowledge.dictionary {
+    for given in &knowledge.dictionary {
         let (source, file) = match given.split_once('=') {
             Some((source, file)) => (Some(source.trim().to_owned()), file),
             None => (None, given.as_str()),
@@ -127,7 +128,7 @@ fn instruments(args: &SeparateArgs, sources: &[Source]) -> Result<Vec<Instrument
             score: None,
         });
     }
-    if instruments.is_empty() && !args.knowledge.score.is_empty() {
+    if instruments.is_empty() && !knowledge.score.is_empty() {
         let mut pianos = sources
             .iter()
             .filter(|known| known.kind == Some(Kind::Piano));
@@ -139,7 +140,7 @@ fn instruments(args: &SeparateArgs, sources: &[Source]) -> Result<Vec<Instrument
             });
         }
     }
-    for given in &args.knowledge.score {
+    for given in &knowledge.score {
         let (source, file) = match given.split_once('=') {
             Some((source, file)) if instruments.iter().any(|known| known.source == source) => {
                 (Some(source), file)
@@ -187,6 +188,84 @@ fn strokes(args: &SeparateArgs, sample_rate: u32) -> Result<Vec<(String, Audio)>
         Ok((source.trim().to_owned(), stroke))
     });
     each.collect()
+}
+
+/// What the command line says of how to separate.
+pub(super) struct Asked<'a> {
+    pub(super) factorize: &'a ModelArgs,
+    pub(super) knowledge: &'a KnowledgeArgs,
+    pub(super) evidence: EvidenceArg,
+    pub(super) fast: bool,
+    pub(super) stems: StemsConfig,
+    pub(super) exponent_chosen: bool,
+}
+
+/// The settings of the whole chain for a recording of this rate.
+pub(super) fn settings(
+    asked: &Asked<'_>,
+    sources: &[Source],
+    overrides: &Overrides,
+    sample_rate: u32,
+) -> Result<SeparateConfig, Failure> {
+    let mut factorize = asked.factorize.config(sample_rate);
+    let quality = if asked.fast {
+        let iterations = &mut factorize.blind.fit.iterations;
+        *iterations = 50.min(*iterations);
+        VoicePianoConfig::fast()
+    } else {
+        VoicePianoConfig::default()
+    };
+    let mut config = SeparateConfig {
+        factorize,
+        sources: sources.to_vec(),
+        overrides: overrides.clone(),
+        voice_piano: VoicePianoConfig {
+            portable: asked.factorize.portable,
+            ..quality
+        },
+        drums: DrumsConfig {
+            evidence: asked.evidence.into(),
+            ..DrumsConfig::default()
+        },
+        stems: asked.stems,
+        instruments: instruments(asked.knowledge, sources)?,
+        informed: InformedConfig {
+            free: asked.knowledge.free,
+            tune: !asked.knowledge.no_tuning,
+            seed: asked.factorize.seed,
+            ..InformedConfig::default()
+        },
+        onsets: None,
+        strokes: Vec::new(),
+        clues: Clues::default(),
+        hits: HitsConfig::default(),
+        melody: asked
+            .knowledge
+            .melody
+            .as_deref()
+            .map(read_melody)
+            .transpose()?,
+        lyrics: asked
+            .knowledge
+            .lyrics
+            .as_deref()
+            .map(read_lyrics)
+            .transpose()?,
+    };
+    let told = config.melody.is_some() || config.lyrics.is_some();
+    if told && !is_singer_and_piano(&config) {
+        return Err(Failure::usage(
+            "--melody and --lyrics are of the singer of one voice and one piano: they go with --sources voice,piano",
+        ));
+    }
+    if !config.instruments.is_empty()
+        && !is_singer_and_piano(&config)
+        && !asked.exponent_chosen
+        && let Render::Ratio { exponent } = &mut config.stems.render
+    {
+        *exponent = NOTE_EXPONENT;
+    }
+    Ok(config)
 }
 
 /// The files to write, as sums of the sources' stems.
@@ -239,64 +318,17 @@ fn config(
     sources: &[Source],
     overrides: &Overrides,
 ) -> Result<SeparateConfig, Failure> {
-    let mut factorize = args.factorize.config(sample_rate);
-    let quality = if args.fast {
-        let iterations = &mut factorize.blind.fit.iterations;
-        *iterations = 50.min(*iterations);
-        VoicePianoConfig::fast()
-    } else {
-        VoicePianoConfig::default()
-    };
-    let mut config = SeparateConfig {
-        factorize,
-        sources: sources.to_vec(),
-        overrides: overrides.clone(),
-        voice_piano: VoicePianoConfig {
-            portable: args.factorize.portable,
-            ..quality
-        },
-        drums: DrumsConfig {
-            evidence: args.evidence.into(),
-            ..DrumsConfig::default()
-        },
+    let asked = Asked {
+        factorize: &args.factorize,
+        knowledge: &args.knowledge,
+        evidence: args.evidence,
+        fast: args.fast,
         stems: args.stems.config(args.factorize.portable),
-        instruments: instruments(args, sources)?,
-        informed: InformedConfig {
-            free: args.knowledge.free,
-            tune: !args.knowledge.no_tuning,
-            seed: args.factorize.seed,
-            ..InformedConfig::default()
-        },
-        onsets: args.onsets.as_deref().map(read_onsets).transpose()?,
-        strokes: strokes(args, sample_rate)?,
-        clues: Clues::default(),
-        hits: HitsConfig::default(),
-        melody: args
-            .knowledge
-            .melody
-            .as_deref()
-            .map(read_melody)
-            .transpose()?,
-        lyrics: args
-            .knowledge
-            .lyrics
-            .as_deref()
-            .map(read_lyrics)
-            .transpose()?,
+        exponent_chosen: args.stems.exponent.is_some(),
     };
-    let told = config.melody.is_some() || config.lyrics.is_some();
-    if told && !is_singer_and_piano(&config) {
-        return Err(Failure::usage(
-            "--melody and --lyrics are of the singer of one voice and one piano: they go with --sources voice,piano",
-        ));
-    }
-    if !config.instruments.is_empty()
-        && !is_singer_and_piano(&config)
-        && args.stems.exponent.is_none()
-        && let Render::Ratio { exponent } = &mut config.stems.render
-    {
-        *exponent = NOTE_EXPONENT;
-    }
+    let mut config = settings(&asked, sources, overrides, sample_rate)?;
+    config.onsets = args.onsets.as_deref().map(read_onsets).transpose()?;
+    config.strokes = strokes(args, sample_rate)?;
     Ok(config)
 }
 

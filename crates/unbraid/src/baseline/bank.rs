@@ -4,12 +4,10 @@
 //! A bank is what a factorisation would be if its templates were drawn up beforehand: every filter is a
 //! template that nobody learnt.
 
-use std::ops::Range;
+use ndarray::{Array1, Array2, ArrayView2, Axis, s};
 
-use ndarray::{Array1, Array2, ArrayView2, ArrayViewMut3, Axis, s};
-
-use crate::sharing::Sharing;
-use crate::stft::Spectrum;
+use super::oracle::members_by_energy;
+use super::written::Written;
 use crate::{Audio, Error, Stft};
 
 /// Zero-phase filters whose responses add up to one in every bin.
@@ -175,6 +173,18 @@ impl Bank {
             })
             .collect()
     }
+
+    /// The filters of every source if each is given to the true source that has most of the energy under it.
+    #[must_use]
+    pub fn members_by_energy(&self, stft: &Stft, truths: &[Audio]) -> Vec<Vec<usize>> {
+        let energies = self.energies(stft, truths);
+        let shape = (self.filters(), energies.len());
+        let totals = Array2::from_shape_fn(shape, |(filter, source)| {
+            let row = energies[source].row(filter);
+            row.iter().map(|&value| f64::from(value)).sum()
+        });
+        members_by_energy(&totals)
+    }
 }
 
 fn check_count(field: &'static str, count: usize) -> Result<(), Error> {
@@ -214,159 +224,93 @@ pub(crate) fn teeth(stft: &Stft, sample_rate: u32, fundamentals_hz: &[f64]) -> A
     })
 }
 
-/// A bank whose filters are given to sources once and for all.
-#[derive(Debug, Clone)]
-pub struct AssignedBank {
-    stft: Stft,
+/// Give the filters of a bank to sources once and for all; `members` holds the filters of each. A filter that nobody has is
+/// shared equally.
+///
+/// # Errors
+///
+/// [`Error::Config`] if there is no source, or a filter does not exist or is given twice.
+pub fn assigned_bank(
+    bank: &Bank,
+    stft: &Stft,
     frames: usize,
-    /// `(sources, bins)`.
-    shares: Array2<f32>,
-}
-
-impl AssignedBank {
-    /// Give filters to sources; `members` holds the filters of each. A filter that nobody has is shared
-    /// equally.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Config`] if there is no source, or a filter does not exist or is given twice.
-    pub fn new(
-        bank: &Bank,
-        stft: &Stft,
-        frames: usize,
-        members: &[Vec<usize>],
-    ) -> Result<Self, Error> {
-        let filters = bank.filters();
-        if members.is_empty() {
-            return Err(Error::config("sources", "empty", "at least one source"));
-        }
-        let mut taken = vec![false; filters];
-        for &filter in members.iter().flatten() {
-            if filter >= filters || std::mem::replace(&mut taken[filter], true) {
-                let requirement = format!("filters below {filters}, each for one source");
-                return Err(Error::config("baseline.assignment", filter, requirement));
-            }
-        }
-        let mut shares = Array2::zeros((members.len(), bank.responses.ncols()));
-        for (mut share, filters) in shares.outer_iter_mut().zip(members) {
-            for &filter in filters {
-                share += &bank.responses.row(filter);
-            }
-        }
-        let missing: Array1<f32> = 1.0 - shares.sum_axis(Axis(0));
-        let each = missing.mapv(|missing| missing.max(0.0) / members.len() as f32);
-        for mut share in shares.outer_iter_mut() {
-            share += &each;
-        }
-        Ok(Self {
-            stft: stft.clone(),
-            frames,
-            shares,
-        })
+    members: &[Vec<usize>],
+) -> Result<Written, Error> {
+    let filters = bank.filters();
+    if members.is_empty() {
+        return Err(Error::config("sources", "empty", "at least one source"));
     }
-}
-
-impl Sharing for AssignedBank {
-    fn stft(&self) -> &Stft {
-        &self.stft
-    }
-
-    fn frames(&self) -> usize {
-        self.frames
-    }
-
-    fn sources(&self) -> usize {
-        self.shares.nrows()
-    }
-
-    fn channels(&self) -> usize {
-        1
-    }
-
-    fn share(&self, _: &Spectrum, _: Range<usize>, _: usize, shares: &mut ArrayViewMut3<'_, f32>) {
-        for (mut source, fixed) in shares.outer_iter_mut().zip(self.shares.outer_iter()) {
-            for mut frame in source.outer_iter_mut() {
-                frame.assign(&fixed);
-            }
+    let mut taken = vec![false; filters];
+    for &filter in members.iter().flatten() {
+        if filter >= filters || std::mem::replace(&mut taken[filter], true) {
+            let requirement = format!("filters below {filters}, each for one source");
+            return Err(Error::config("baseline.assignment", filter, requirement));
         }
     }
-}
-
-/// A bank whose filters are given to sources anew in every frame.
-#[derive(Debug, Clone)]
-pub struct SwitchedBank {
-    stft: Stft,
-    bank: Bank,
-    sources: usize,
-    /// The source of each filter in each frame, `(frames, filters)`.
-    owners: Array2<u8>,
-}
-
-impl SwitchedBank {
-    /// Give every filter in every frame to the source that has most of the energy there: what the best
-    /// possible switch could do.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Config`] if there are no true sources, or more than 255.
-    pub fn oracle(bank: &Bank, stft: &Stft, truths: &[Audio]) -> Result<Self, Error> {
-        if truths.is_empty() || truths.len() > 255 {
-            return Err(Error::config(
-                "sources",
-                truths.len(),
-                "from 1 to 255 sources",
-            ));
+    let mut fixed = Array2::zeros((members.len(), bank.responses.ncols()));
+    for (mut share, filters) in fixed.outer_iter_mut().zip(members) {
+        for &filter in filters {
+            share += &bank.responses.row(filter);
         }
-        let energies = bank.energies(stft, truths);
-        let (filters, frames) = energies[0].dim();
-        let owners = Array2::from_shape_fn((frames, filters), |(frame, filter)| {
-            let mut best = 0;
-            for source in 1..energies.len() {
-                if energies[source][[filter, frame]] > energies[best][[filter, frame]] {
-                    best = source;
+    }
+    let missing: Array1<f32> = 1.0 - fixed.sum_axis(Axis(0));
+    let each = missing.mapv(|missing| missing.max(0.0) / members.len() as f32);
+    for mut share in fixed.outer_iter_mut() {
+        share += &each;
+    }
+    Ok(Written::new(
+        stft,
+        frames,
+        members.len(),
+        move |_, shares| {
+            for (mut source, fixed) in shares.outer_iter_mut().zip(fixed.outer_iter()) {
+                for mut frame in source.outer_iter_mut() {
+                    frame.assign(&fixed);
                 }
             }
-            best as u8
-        });
-        Ok(Self {
-            stft: stft.clone(),
-            bank: bank.clone(),
-            sources: truths.len(),
-            owners,
-        })
-    }
+        },
+    ))
 }
 
-impl Sharing for SwitchedBank {
-    fn stft(&self) -> &Stft {
-        &self.stft
+/// Give every filter of a bank, anew in every frame, to the true source that has most of the energy there: what the
+/// best possible switch could do.
+///
+/// # Errors
+///
+/// [`Error::Config`] if there are no true sources, or more than 255.
+pub fn switched_bank(bank: &Bank, stft: &Stft, truths: &[Audio]) -> Result<Written, Error> {
+    if truths.is_empty() || truths.len() > 255 {
+        return Err(Error::config(
+            "sources",
+            truths.len(),
+            "from 1 to 255 sources",
+        ));
     }
-
-    fn frames(&self) -> usize {
-        self.owners.nrows()
-    }
-
-    fn sources(&self) -> usize {
-        self.sources
-    }
-
-    fn channels(&self) -> usize {
-        1
-    }
-
-    fn share(
-        &self,
-        _: &Spectrum,
-        frames: Range<usize>,
-        _: usize,
-        shares: &mut ArrayViewMut3<'_, f32>,
-    ) {
-        let owners = self.owners.slice(s![frames, ..]);
-        for (source, mut share) in shares.outer_iter_mut().enumerate() {
-            let mine = owners.mapv(|owner| f32::from(u8::from(usize::from(owner) == source)));
-            share.assign(&mine.dot(&self.bank.responses));
+    let energies = bank.energies(stft, truths);
+    let (filters, frames) = energies[0].dim();
+    // The source of each filter in each frame.
+    let owners = Array2::from_shape_fn((frames, filters), |(frame, filter)| {
+        let mut best = 0;
+        for source in 1..energies.len() {
+            if energies[source][[filter, frame]] > energies[best][[filter, frame]] {
+                best = source;
+            }
         }
-    }
+        best as u8
+    });
+    let responses = bank.responses.clone();
+    Ok(Written::new(
+        stft,
+        frames,
+        truths.len(),
+        move |frames, shares| {
+            let owners = owners.slice(s![frames, ..]);
+            for (source, mut share) in shares.outer_iter_mut().enumerate() {
+                let mine = owners.mapv(|owner| f32::from(u8::from(usize::from(owner) == source)));
+                share.assign(&mine.dot(&responses));
+            }
+        },
+    ))
 }
 
 #[cfg(test)]
@@ -419,7 +363,7 @@ mod tests {
         let bank = Bank::band_pass(&stft(), 16_000, 4).unwrap();
         for members in [vec![vec![4], vec![]], vec![vec![1], vec![1]], vec![]] {
             assert!(
-                AssignedBank::new(&bank, &stft(), 10, &members).is_err(),
+                assigned_bank(&bank, &stft(), 10, &members).is_err(),
                 "{members:?}"
             );
         }

@@ -404,7 +404,8 @@ fn solve(matrix: &mut [Complex64], vector: &mut [Complex64]) {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{render, score_mean_sdr};
+    use super::super::render;
+    use super::super::score::mean_si_sdr_db;
     use super::*;
     use crate::StftConfig;
     use crate::testsignals::{drums_and_guitar, mix};
@@ -439,7 +440,7 @@ mod tests {
 
         let truths = [stereo(&drums, [1.0, 0.3]), stereo(&guitar, [0.2, 1.0])];
         let (masked, filtered) = both(&truths);
-        let [masked, filtered] = [masked, filtered].map(|stems| score_mean_sdr(&truths, &stems));
+        let [masked, filtered] = [masked, filtered].map(|stems| mean_si_sdr_db(&truths, &stems));
         assert!(filtered > masked + 6.0, "{filtered} over {masked} dB");
     }
 

@@ -7,22 +7,21 @@
 //! | How sparse are the factors, and how few units sound at a time? | [`sparseness`] |
 //! | How much do the sources get in each other's way? | [`overlap`] |
 //! | Does a component belong to one source? | [`purities`] |
-//! | What if two sources always start together on one pitch? | [`onset_gaps`] |
+//! | What if two sources always start together on one pitch? | [`onset_gaps`], [`together`] |
 
 mod onsets;
 mod overlap;
 mod parsimony;
 mod sparseness;
 
-pub use onsets::{OnsetGap, Playing, SAMPLE_RATE, onset_gaps, two_on_one_pitch};
+pub use onsets::{
+    OnsetGap, Playing, SAMPLE_RATE, Together, onset_gaps, together, two_on_one_pitch,
+};
 pub use overlap::{AUDIBLE_DB, Overlap, overlap};
 pub use parsimony::{FilterSweep, RankPoint, filters_needed, rank_curve};
 pub use sparseness::{Sparseness, active_units, gini, hoyer, sparseness};
 
-use ndarray::{Array2, ArrayView2, Axis};
-
-use crate::evaluate::{BssEvalConfig, bss_eval_sources};
-use crate::{Audio, Error};
+use ndarray::Array2;
 
 /// How much of each component's energy belongs to its main source, 0 to 1, and that source.
 ///
@@ -55,26 +54,6 @@ pub fn mean_purity(energies: &Array2<f64>) -> f64 {
         .map(|row| row.iter().copied().fold(0.0, f64::max))
         .sum();
     if total > 0.0 { pure / total } else { 1.0 }
-}
-
-/// The mean over the sources of the SDR of BSS Eval 3, on the mean of the channels.
-///
-/// # Errors
-///
-/// Those of [`bss_eval_sources`].
-pub fn mean_sdr_db(truths: &[Audio], stems: &[Audio]) -> Result<f64, Error> {
-    let mono = |all: &[Audio]| -> Vec<Array2<f32>> {
-        let mean = |audio: &Audio| audio.samples().mean_axis(Axis(0));
-        all.iter()
-            .map(|audio| mean(audio).expect("a channel").insert_axis(Axis(0)))
-            .collect()
-    };
-    let (truths, stems) = (mono(truths), mono(stems));
-    let truths: Vec<ArrayView2<'_, f32>> = truths.iter().map(|it| it.view()).collect();
-    let stems: Vec<ArrayView2<'_, f32>> = stems.iter().map(|it| it.view()).collect();
-    let scores = bss_eval_sources(&truths, &stems, &BssEvalConfig::default())?;
-    let sum: f64 = scores.sources.iter().map(|ratios| ratios.sdr_db).sum();
-    Ok(sum / scores.sources.len() as f64)
 }
 
 #[cfg(test)]

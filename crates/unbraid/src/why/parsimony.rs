@@ -3,9 +3,8 @@
 use ndarray::{Array2, Axis, s};
 use serde::Serialize;
 
-use super::mean_sdr_db;
 use crate::baseline::{
-    AssignedBank, Bank, SwitchedBank, Task, comb_templates, members_by_energy, render,
+    Bank, Task, assigned_bank, comb_templates, mean_sdr_db, render, switched_bank,
 };
 use crate::fit::{Fit, fit};
 use crate::model::{LowRank, Start, Update};
@@ -147,38 +146,16 @@ pub fn filters_needed(task: &Task<'_>, counts: &[usize]) -> Result<Vec<FilterSwe
 
 fn sweep(bank: &Bank, stft: &Stft, task: &Task<'_>) -> Result<FilterSweep, Error> {
     let frames = stft.frames(task.mixture.len_samples());
-    let energies = bank.energies(stft, task.truths);
-    let shape = (bank.filters(), energies.len());
-    let totals = Array2::from_shape_fn(shape, |(filter, source)| {
-        energies[source]
-            .row(filter)
-            .iter()
-            .map(|&v| f64::from(v))
-            .sum()
-    });
-    let fixed = AssignedBank::new(bank, stft, frames, &members_by_energy(&totals))?;
-    let switched = SwitchedBank::oracle(bank, stft, task.truths)?;
-    let sdr = |stems: Result<Vec<_>, Error>| mean_sdr_db(task.truths, &audible(&stems?, task)?);
+    let members = bank.members_by_energy(stft, task.truths);
+    let fixed = assigned_bank(bank, stft, frames, &members)?;
+    let switched = switched_bank(bank, stft, task.truths)?;
+    let sdr = |stems: Result<Vec<_>, Error>| mean_sdr_db(task.truths, &stems?);
     Ok(FilterSweep {
         filters: bank.filters(),
         fixed_sdr_db: sdr(render(&fixed, task.mixture))?,
         switched_sdr_db: sdr(render(&switched, task.mixture))?,
         switched_decisions: bank.filters() * frames,
     })
-}
-
-/// Stems in which silence is a whisper of the mixture: silence has no SDR.
-fn audible(stems: &[crate::Audio], task: &Task<'_>) -> Result<Vec<crate::Audio>, Error> {
-    stems
-        .iter()
-        .map(|stem| {
-            if stem.peak() > 0.0 {
-                return Ok(stem.clone());
-            }
-            let whisper = task.mixture.samples().mapv(|sample| sample * 1e-6);
-            crate::Audio::new(whisper, stem.sample_rate())
-        })
-        .collect()
 }
 
 #[cfg(test)]

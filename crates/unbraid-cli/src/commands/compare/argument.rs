@@ -1,11 +1,11 @@
 //! A recording and its true stems come in; the founding argument in numbers goes out.
 
 use serde::Serialize;
-use unbraid::baseline::{Bank, Task, component_energies};
+use unbraid::baseline::{Bank, Task, component_energies, mean_sdr_db};
 use unbraid::factorize::factorize;
 use unbraid::why::{
-    FilterSweep, OnsetGap, Overlap, Playing, RankPoint, active_units, filters_needed, mean_purity,
-    mean_sdr_db, onset_gaps, overlap, purities, rank_curve, sparseness,
+    FilterSweep, OnsetGap, Overlap, Playing, RankPoint, Together, active_units, filters_needed,
+    mean_purity, onset_gaps, overlap, purities, rank_curve, sparseness, together,
 };
 
 use crate::failure::Failure;
@@ -18,6 +18,8 @@ const FILTERS: [usize; 7] = [8, 16, 32, 64, 128, 256, 512];
 /// Times between onsets in seconds.
 pub(super) const GAPS_SECS: [f64; 5] = [0.0, 0.02, 0.05, 0.1, 0.3];
 const SEEDS: u64 = 3;
+/// Further starts where the best one counts.
+const RESTARTS: usize = 4;
 
 #[derive(Debug, Serialize)]
 pub(super) struct Argument {
@@ -32,6 +34,7 @@ pub(super) struct Argument {
     pub(super) purities: Vec<Pure>,
     pub(super) mean_purity: f64,
     pub(super) onsets: Vec<OnsetGap>,
+    pub(super) together: Vec<Together>,
 }
 
 #[derive(Debug, Serialize)]
@@ -88,8 +91,12 @@ pub(super) fn measure(task: &Task<'_>, line: &mut Line) -> Result<Argument, Fail
             energy: row.sum() / total,
         });
     let mut onsets = Vec::new();
-    for playing in [Playing::Same, Playing::Varied] {
+    let mut starts = Vec::new();
+    for playing in [Playing::Same, Playing::Varied, Playing::Rests] {
         onsets.extend(onset_gaps(&GAPS_SECS, playing, SEEDS, line)?);
+        for interfering in [true, false] {
+            starts.push(together(playing, interfering, RESTARTS, SEEDS, line)?);
+        }
     }
     Ok(Argument {
         ranks,
@@ -113,5 +120,6 @@ pub(super) fn measure(task: &Task<'_>, line: &mut Line) -> Result<Argument, Fail
         purities: pure.collect(),
         mean_purity: mean_purity(&energies),
         onsets,
+        together: starts,
     })
 }

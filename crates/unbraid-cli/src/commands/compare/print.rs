@@ -35,7 +35,7 @@ pub(super) fn csv(comparison: &Comparison) -> String {
 /// Tables for a terminal, and bars.
 pub(super) fn text(comparison: &Comparison) -> String {
     let mut text = format!("{}\n", heading(comparison));
-    for (heads, cells) in tables(comparison) {
+    for (at, (heads, cells)) in tables(comparison).into_iter().enumerate() {
         let mut widths: Vec<usize> = heads.iter().map(|head| head.chars().count()).collect();
         for row in &cells {
             for (width, cell) in widths.iter_mut().zip(row) {
@@ -54,7 +54,8 @@ pub(super) fn text(comparison: &Comparison) -> String {
         for row in &cells {
             text.push_str(&line(row));
         }
-        if text.matches("mean SDR").count() == 1 {
+        // The first table is the scores.
+        if at == 0 {
             text.push_str(&bars(&comparison.rows));
         }
     }
@@ -171,21 +172,54 @@ fn tables(comparison: &Comparison) -> Vec<Table> {
                 "purity",
             ],
             why.onsets.iter().map(|it| {
-                let playing = match it.playing {
-                    Playing::Varied => "loudness varies",
-                    Playing::Same => "all notes alike",
-                };
                 vec![
                     format!("{:.0} ms", 1000.0 * it.gap_secs),
-                    playing.to_owned(),
+                    played(it.playing).to_owned(),
                     decibels(it.nmf_sdr_db),
                     decibels(it.ideal_sdr_db),
                     percent(it.purity),
                 ]
             }),
         ));
+        tables.push(table(
+            &[
+                "one pitch, one onset",
+                "V",
+                "left by the truth",
+                "fitted from it",
+                "from random starts",
+                "purity, ideal mask",
+                "fitted from the truth",
+                "from random starts",
+            ],
+            why.together.iter().map(|it| {
+                let heard = if it.interfering {
+                    "as heard"
+                } else {
+                    "magnitudes added"
+                };
+                vec![
+                    played(it.playing).to_owned(),
+                    heard.to_owned(),
+                    percent(it.truth_left),
+                    percent(it.fitted_left),
+                    percent(it.random_left),
+                    percent(it.ideal_purity),
+                    percent(it.fitted_purity),
+                    percent(it.random_purity),
+                ]
+            }),
+        ));
     }
     tables
+}
+
+fn played(playing: Playing) -> &'static str {
+    match playing {
+        Playing::Same => "all notes alike",
+        Playing::Varied => "loudness varies",
+        Playing::Rests => "each rests now and then",
+    }
 }
 
 fn table(heads: &[&str], rows: impl Iterator<Item = Vec<String>>) -> Table {
