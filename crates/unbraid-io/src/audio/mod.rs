@@ -4,17 +4,21 @@ mod coded;
 mod flush;
 mod format;
 mod kind;
+mod metadata;
 mod mp4;
 mod mpeg;
 mod pcm;
 mod read;
 mod timeline;
+mod walk;
 mod window;
 mod write;
 
 pub use format::{OutputFormat, file_len_bytes};
+pub use metadata::{Cue, Metadata};
 pub use read::{Probe, Recording, Span, probe, read_audio, read_bytes};
 pub use timeline::Delay;
+pub use walk::recordings_below;
 pub use write::{AudioWriter, StemSet, WrittenStems};
 
 use serde::{Deserialize, Serialize};
