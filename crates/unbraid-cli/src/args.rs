@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use serde::Serialize;
 use unbraid::factorize::FactorizeConfig;
 use unbraid::fit::FitConfig;
 use unbraid::mask::Render;
@@ -53,14 +54,17 @@ pub(crate) enum Command {
     Info(InfoArgs),
     /// Open a page on this computer to see, hear and decide what belongs to which source
     Studio(StudioArgs),
+    /// Print the licences of everything inside this program
+    Licenses,
     /// Print the completions of a shell
     Completions(CompletionsArgs),
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct SeparateArgs {
-    /// Recordings (WAV, AIFF, FLAC, MP3, Ogg Vorbis, M4A, CAF); `-` reads standard input
-    #[arg(required = true, value_name = "FILE")]
+    /// Recordings (WAV, AIFF, FLAC, MP3, Ogg Vorbis, M4A, CAF), or folders of them, subfolders included; `-` reads
+    /// standard input
+    #[arg(required = true, value_name = "FILE|DIR")]
     pub(crate) files: Vec<PathBuf>,
 
     /// The sources to find, separated by commas: drums, guitar, voice, piano, bass, rest, or a
@@ -85,6 +89,24 @@ pub(crate) struct SeparateArgs {
     /// --minus) to standard output
     #[arg(short, long, value_name = "DIR", default_value = "separated")]
     pub(crate) output: PathBuf,
+
+    /// Separate at this rate: a lower one is faster. Stems still have the recording's rate and add up to it; what lies
+    /// above half of this rate goes, moment by moment, to whom the octave below belongs [default: the recording's]
+    #[arg(long, value_name = "HZ")]
+    pub(crate) sample_rate: Option<u32>,
+
+    /// Leave alone what an earlier run made of the same recordings with the same settings
+    #[arg(long)]
+    pub(crate) resume: bool,
+
+    /// Separate so many recordings at once, as far as --memory allows
+    #[arg(short, long, value_name = "COUNT", default_value_t = 1)]
+    pub(crate) jobs: usize,
+
+    /// What the recordings in work may take together, in MiB; one that needs more is refused [default: what is free;
+    /// one that needs more is then taken alone]
+    #[arg(long, value_name = "MIB", value_parser = clap::value_parser!(u64).range(1..=1 << 30))]
+    pub(crate) memory: Option<u64>,
 
     /// Print why each component went to its source
     #[arg(long)]
@@ -237,7 +259,7 @@ pub(crate) struct LearnArgs {
 }
 
 /// What a person or another program says about where the sources are.
-#[derive(Debug, Args)]
+#[derive(Debug, Args, Serialize)]
 #[command(next_help_heading = "Hints")]
 pub(crate) struct HintArgs {
     /// A source's stem by any separator, such as `voice=vocals.wav`: its share of every bin is weighed in as evidence.

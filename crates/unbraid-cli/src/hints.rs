@@ -6,6 +6,7 @@ use unbraid::fit::FitConfig;
 use unbraid::knowledge::hints::{Grid, Hints};
 use unbraid::observe::Observer;
 use unbraid::refit::under_hints;
+use unbraid::resample::resample;
 use unbraid::sharing::StemsConfig;
 use unbraid::{Audio, Separation};
 use unbraid_io::audio::{Span, read_audio};
@@ -42,12 +43,12 @@ impl HintArgs {
                 )));
             };
             let stem = read_audio(Path::new(file), span)?.audio;
+            let stem = resample(&stem, audio.sample_rate())?;
             let (found, wanted) = (stem.len_samples(), audio.len_samples());
-            if (stem.sample_rate(), found) != (audio.sample_rate(), wanted) {
+            if found != wanted {
                 return Err(Failure::usage(format!(
-                    "the stem {file} has {found} samples at {} Hz, but the recording {wanted} at {} Hz: export it as long as the \
-                     recording, at the same rate",
-                    stem.sample_rate(),
+                    "the stem {file} has {found} samples at {} Hz, but the recording {wanted}: export it as long as the \
+                     recording",
                     audio.sample_rate()
                 )));
             }

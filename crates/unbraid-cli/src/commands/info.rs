@@ -13,10 +13,11 @@ use unbraid::spectrogram::{Channels, Quantity};
 use unbraid::{Spectrogram, Stft, StftConfig};
 use unbraid_io::audio::{SourceFormat, probe};
 use unbraid_io::knowledge::read_dictionary;
-use unbraid_io::project::{MANIFEST, read_manifest};
+use unbraid_io::project::{BATCH, BatchState, MANIFEST, read_batch, read_manifest};
 
 use super::{compact, describe, print_json};
 use crate::args::InfoArgs;
+use crate::cost::{PROGRAM_BYTES, Size, factorize_bytes};
 use crate::failure::Failure;
 
 /// What `info` says of a recording.
@@ -43,6 +44,9 @@ pub(crate) fn run(args: &InfoArgs) -> Result<(), Failure> {
         } else {
             args.path.parent().unwrap_or(Path::new("."))
         };
+        if folder.join(BATCH).exists() && !folder.join(MANIFEST).exists() {
+            return batch(args, folder);
+        }
         return project(args, folder);
     }
     if args
@@ -154,9 +158,15 @@ fn recording(args: &InfoArgs) -> Result<(), Failure> {
         ),
         None => None,
     };
-    let estimated_memory_bytes = len
-        .zip(frames)
-        .map(|(len, frames)| memory_bytes(len, frames, stft.bins(), found.channels, planes));
+    let estimated_memory_bytes = len.zip(frames).map(|(samples, frames)| {
+        let size = Size {
+            samples,
+            channels: found.channels,
+            frames,
+            bins: stft.bins(),
+        };
+        PROGRAM_BYTES + factorize_bytes(size, config.channels)
+    });
     let info = RecordingInfo {
         duration_secs: found
             .len_samples
@@ -232,13 +242,29 @@ fn secs_per_frame(args: &InfoArgs, stft: &Stft) -> Result<f64, Failure> {
     Ok(per_iteration * iterations / FRAMES as f64)
 }
 
-/// The most that is in memory at once: samples (twice while they are read), the spectrogram, and
-/// what the grouping derives from it.
-fn memory_bytes(len: usize, frames: usize, bins: usize, channels: usize, planes: usize) -> u64 {
-    const PROGRAM: u64 = 30_000_000;
-    let samples = 4 * (len * channels) as u64;
-    let spectrogram = 4 * (frames * bins) as u64;
-    PROGRAM + (2 * samples).max(samples + spectrogram * (planes as u64 + 2))
+fn batch(args: &InfoArgs, folder: &Path) -> Result<(), Failure> {
+    let batch = read_batch(folder)?;
+    if args.json {
+        return print_json(&batch);
+    }
+    println!("{}", folder.display());
+    println!("  {} recordings", batch.recordings.len());
+    for (state, word) in [
+        (BatchState::Done, "separated"),
+        (BatchState::Kept, "done before"),
+        (BatchState::Waiting, "waiting: `separate --resume` goes on"),
+        (BatchState::Failed, "failed"),
+    ] {
+        let of = batch.recordings.iter().filter(|one| one.state == state);
+        match of.count() {
+            0 => {}
+            count => println!("  {count} {word}"),
+        }
+    }
+    for error in batch.recordings.iter().filter_map(|one| one.error.as_ref()) {
+        println!("    {error}");
+    }
+    Ok(())
 }
 
 fn project(args: &InfoArgs, folder: &Path) -> Result<(), Failure> {

@@ -1,72 +1,66 @@
 //! Recordings come in; a folder of stems per recording goes out.
 
+mod batch;
+
+use std::borrow::Cow;
 use std::fs::File;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::Context;
+use serde::Serialize;
+use serde_json::Value;
 use unbraid::group::{Grouping, Kind, Overrides, Source, parse_sources};
 use unbraid::mask::Render;
 use unbraid::recipe::DrumsConfig;
 use unbraid::recipe::voice_piano::VoicePianoConfig;
 use unbraid::recipe::{InformedConfig, Instrument, NOTE_EXPONENT};
+use unbraid::resample::resample;
 use unbraid::separate::is_singer_and_piano;
-use unbraid::{SeparateConfig, separate};
-use unbraid_io::Error as IoError;
-use unbraid_io::atomic::OutputFolder;
+use unbraid::{Audio, SeparateConfig, separate};
+use unbraid_io::audio::OutputFormat;
 use unbraid_io::knowledge::{read_dictionary, read_score};
 use unbraid_io::project::{Manifest, write_manifest};
 
-use super::{compact, describe, json, manifest, print_json, print_why};
-use crate::args::SeparateArgs;
+use super::{compact, describe, json, manifest, print_why};
+use crate::args::{HintArgs, SeparateArgs};
 use crate::failure::Failure;
-use crate::input::{self, is_standard};
+use crate::input::{self, Loaded, is_standard};
 use crate::progress::Line;
-use crate::render::{Rendering, StemFile};
+use crate::render::{Original, Rendering, StemFile};
+use crate::tracks::Tracks;
 
 /// The name of the stem that no component explains.
 const RESIDUAL: &str = "residual";
 
 pub(crate) fn run(args: &SeparateArgs) -> Result<(), Failure> {
-    let overrides = Overrides::parse(&args.assign)?;
-    let sources = sources(args, &overrides)?;
-    if args.stems.residual && sources.iter().any(|source| source.name == RESIDUAL) {
-        return Err(Failure::usage(
-            "a source cannot be called `residual` beside --residual",
-        ));
-    }
-    // Before the long work: every wanted stem is one of the sources.
-    stem_files(args, &sources)?;
+    let task = Task::new(args)?;
     if is_standard(&args.output) {
-        return to_standard_output(args, &sources, &overrides);
+        return to_standard_output(&task);
     }
-    let tracks = input::tracks(&args.files)?;
-    if !args.common.overwrite {
-        for (_, track) in &tracks {
-            let path = args.output.join(track);
-            if path.exists() {
-                return Err(IoError::Exists { path }.into());
-            }
-        }
-    }
-    let mut manifests = Vec::new();
-    for (file, track) in &tracks {
-        let target = args.output.join(track);
-        let folder = OutputFolder::create(&target, args.common.overwrite)?;
-        let mut line = Line::new(&file.display().to_string(), args.common.quiet);
-        let written = one(args, file, folder.path(), &sources, &overrides, &mut line)?;
-        folder.commit()?;
-        line.finish();
-        if args.common.json {
-            manifests.push(written);
-        } else if !args.common.quiet {
-            print(args, file, &target, &written, &line);
-        }
-    }
-    if args.common.json {
-        print_json(&manifests)
-    } else {
-        Ok(())
-    }
+    batch::run(&task, Tracks::of(&args.files, &args.output)?)
+}
+
+/// What is wanted of every recording.
+struct Task<'a> {
+    args: &'a SeparateArgs,
+    sources: Vec<Source>,
+    overrides: Overrides,
+    instruments: Vec<Instrument>,
+}
+
+/// What a result was made with, for the manifest.
+#[derive(Serialize)]
+struct Settings<'a> {
+    #[serde(flatten)]
+    config: &'a SeparateConfig,
+    sample_rate: Option<u32>,
+    format: OutputFormat,
+    minus: Option<&'a str>,
+    stem: Option<&'a str>,
+    dictionary: &'a [String],
+    score: &'a [String],
+    hints: &'a HintArgs,
 }
 
 /// The sources to find: those of --sources, or of what else was said.
@@ -178,91 +172,148 @@ fn stem_files(args: &SeparateArgs, sources: &[Source]) -> Result<Vec<StemFile>, 
     Ok(StemFile::each(names))
 }
 
-/// Separate one recording into a folder.
-fn one(
-    args: &SeparateArgs,
-    file: &Path,
-    folder: &Path,
-    sources: &[Source],
-    overrides: &Overrides,
-    line: &mut Line,
-) -> Result<Manifest, Failure> {
-    let (recording, input) = input::read(file, args.common.span()?)?;
-    let audio = &recording.audio;
-    let mut factorize = args.factorize.config(audio.sample_rate());
-    let quality = if args.fast {
-        let iterations = &mut factorize.blind.fit.iterations;
-        *iterations = 50.min(*iterations);
-        VoicePianoConfig::fast()
-    } else {
-        VoicePianoConfig::default()
-    };
-    let mut config = SeparateConfig {
-        factorize,
-        sources: sources.to_vec(),
-        overrides: overrides.clone(),
-        voice_piano: VoicePianoConfig {
-            portable: args.factorize.portable,
-            ..quality
-        },
-        drums: DrumsConfig {
-            evidence: args.evidence.into(),
-            ..DrumsConfig::default()
-        },
-        stems: args.stems.config(args.factorize.portable),
-        instruments: instruments(args, sources)?,
-        informed: InformedConfig {
-            free: args.knowledge.free,
-            tune: !args.knowledge.no_tuning,
-            seed: args.factorize.seed,
-            ..InformedConfig::default()
-        },
-    };
-    if !config.instruments.is_empty()
-        && !is_singer_and_piano(&config)
-        && args.stems.exponent.is_none()
-        && let Render::Ratio { exponent } = &mut config.stems.render
-    {
-        *exponent = NOTE_EXPONENT;
+impl<'a> Task<'a> {
+    /// Check what can be checked before the long work.
+    fn new(args: &'a SeparateArgs) -> Result<Self, Failure> {
+        let overrides = Overrides::parse(&args.assign)?;
+        let sources = sources(args, &overrides)?;
+        if args.stems.residual && sources.iter().any(|source| source.name == RESIDUAL) {
+            return Err(Failure::usage(
+                "a source cannot be called `residual` beside --residual",
+            ));
+        }
+        stem_files(args, &sources)?;
+        Ok(Self {
+            args,
+            instruments: instruments(args, &sources)?,
+            sources,
+            overrides,
+        })
     }
-    let separation = separate(audio, &config, line)?;
-    let separation = args.hints.weigh(
-        separation,
-        audio,
-        args.common.span()?,
-        config.stems,
-        &config.factorize.blind.fit,
-        line,
-    )?;
-    let rendering = Rendering {
-        audio,
-        sharing: separation.sharing.as_ref(),
-        format: args.stems.format,
-    };
-    let files = stem_files(args, &separation.sources)?;
-    let written = rendering.write(folder, &files, line)?;
-    let (factorization, grouping) = separation.components.unzip();
-    let manifest = manifest(
-        "separate",
-        input,
-        json(&config)?,
-        factorization
-            .as_ref()
-            .map(|factorization| &factorization.fit),
-        grouping,
-        separation.notes,
-        written,
-    );
-    write_manifest(folder, &manifest)?;
-    Ok(manifest)
+
+    /// The rate at which a recording of this rate is separated.
+    fn working_rate(&self, sample_rate: u32) -> u32 {
+        self.args.sample_rate.unwrap_or(sample_rate)
+    }
+
+    /// The settings for a recording that is separated at this rate.
+    fn config(&self, sample_rate: u32) -> SeparateConfig {
+        let args = self.args;
+        let mut factorize = args.factorize.config(sample_rate);
+        let quality = if args.fast {
+            let iterations = &mut factorize.blind.fit.iterations;
+            *iterations = 50.min(*iterations);
+            VoicePianoConfig::fast()
+        } else {
+            VoicePianoConfig::default()
+        };
+        let mut config = SeparateConfig {
+            factorize,
+            sources: self.sources.clone(),
+            overrides: self.overrides.clone(),
+            voice_piano: VoicePianoConfig {
+                portable: args.factorize.portable,
+                ..quality
+            },
+            drums: DrumsConfig {
+                evidence: args.evidence.into(),
+                ..DrumsConfig::default()
+            },
+            stems: args.stems.config(args.factorize.portable),
+            instruments: self.instruments.clone(),
+            informed: InformedConfig {
+                free: args.knowledge.free,
+                tune: !args.knowledge.no_tuning,
+                seed: args.factorize.seed,
+                ..InformedConfig::default()
+            },
+        };
+        if !config.instruments.is_empty()
+            && !is_singer_and_piano(&config)
+            && args.stems.exponent.is_none()
+            && let Render::Ratio { exponent } = &mut config.stems.render
+        {
+            *exponent = NOTE_EXPONENT;
+        }
+        config
+    }
+
+    /// The settings as the manifest has them.
+    fn settings(&self, config: &SeparateConfig) -> Result<Value, Failure> {
+        let args = self.args;
+        json(&Settings {
+            config,
+            sample_rate: args.sample_rate,
+            format: args.stems.format,
+            minus: args.minus.as_deref(),
+            stem: args.stem.as_deref(),
+            dictionary: &args.knowledge.dictionary,
+            score: &args.knowledge.score,
+            hints: &args.hints,
+        })
+    }
+
+    /// Separate one recording into a folder.
+    fn one(&self, file: &Path, folder: &Path, line: &mut Line) -> Result<Manifest, Failure> {
+        let args = self.args;
+        let Loaded {
+            recording,
+            input,
+            metadata,
+        } = input::load(file, args.common.span()?)?;
+        let original = Original {
+            audio: &recording.audio,
+            metadata: &metadata,
+        };
+        let rate = self.working_rate(original.audio.sample_rate());
+        let audio = &at_rate(original.audio, rate)?;
+        let config = self.config(rate);
+        let separation = separate(audio, &config, line)?;
+        let separation = args.hints.weigh(
+            separation,
+            audio,
+            args.common.span()?,
+            config.stems,
+            &config.factorize.blind.fit,
+            line,
+        )?;
+        let rendering = Rendering {
+            audio,
+            sharing: separation.sharing.as_ref(),
+            format: args.stems.format,
+            adds_up: config.stems.render != Render::Model,
+        };
+        let files = stem_files(args, &separation.sources)?;
+        let written = rendering.write(folder, &files, &original, line)?;
+        let (factorization, grouping) = separation.components.unzip();
+        let manifest = manifest(
+            "separate",
+            input,
+            self.settings(&config)?,
+            factorization
+                .as_ref()
+                .map(|factorization| &factorization.fit),
+            grouping,
+            separation.notes,
+            written,
+        );
+        write_manifest(folder, &manifest)?;
+        Ok(manifest)
+    }
+}
+
+/// A recording at the rate at which it is separated.
+fn at_rate(audio: &Audio, rate: u32) -> Result<Cow<'_, Audio>, Failure> {
+    Ok(if audio.sample_rate() == rate {
+        Cow::Borrowed(audio)
+    } else {
+        Cow::Owned(resample(audio, rate)?)
+    })
 }
 
 /// Separate one recording and write a single stem to standard output.
-fn to_standard_output(
-    args: &SeparateArgs,
-    sources: &[Source],
-    overrides: &Overrides,
-) -> Result<(), Failure> {
+fn to_standard_output(task: &Task<'_>) -> Result<(), Failure> {
+    let args = task.args;
     let ([file], true) = (&args.files[..], args.minus.is_some() || args.stem.is_some()) else {
         return Err(Failure::usage(
             "standard output takes one stem of one recording: choose it with --stem or --minus",
@@ -276,7 +327,7 @@ fn to_standard_output(
     // A header can only be written once the length is known, so the stem is made beside.
     let folder = tempfile::tempdir().context("cannot make a temporary folder")?;
     let mut line = Line::new(&file.display().to_string(), args.common.quiet);
-    let manifest = one(args, file, folder.path(), sources, overrides, &mut line)?;
+    let manifest = task.one(file, folder.path(), &mut line)?;
     line.finish();
     let path = folder.path().join(&manifest.outputs[0].path);
     let mut stem = File::open(path).context("cannot open the stem that was just made")?;
@@ -285,8 +336,8 @@ fn to_standard_output(
     Ok(())
 }
 
-fn print(args: &SeparateArgs, file: &Path, target: &Path, written: &Manifest, line: &Line) {
-    let secs = line.elapsed().as_secs_f64();
+fn print(args: &SeparateArgs, file: &Path, target: &Path, written: &Manifest, took: Duration) {
+    let secs = took.as_secs_f64();
     println!(
         "{}: {}, separated in {secs:.1} s",
         file.display(),
