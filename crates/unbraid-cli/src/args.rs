@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use serde::Serialize;
 use unbraid::factorize::FactorizeConfig;
 use unbraid::fit::FitConfig;
 use unbraid::mask::Render;
@@ -13,8 +14,8 @@ use unbraid::spectrogram::{Channels, Quantity};
 use unbraid::{StftConfig, Window};
 use unbraid_io::audio::{OutputFormat, Span};
 
+use crate::cost;
 use crate::failure::Failure;
-use crate::memory;
 
 /// Take one recording apart into the sources mixed into it.
 ///
@@ -54,14 +55,17 @@ pub(crate) enum Command {
     Info(InfoArgs),
     /// Open a page on this computer to see, hear and decide what belongs to which source
     Studio(StudioArgs),
+    /// Print the licences of everything inside this program
+    Licenses,
     /// Print the completions of a shell
     Completions(CompletionsArgs),
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct SeparateArgs {
-    /// Recordings (WAV, AIFF, FLAC, MP3, Ogg Vorbis, M4A, CAF); `-` reads standard input
-    #[arg(required = true, value_name = "FILE")]
+    /// Recordings (WAV, AIFF, FLAC, MP3, Ogg Vorbis, M4A, CAF), or folders of them, subfolders included; `-` reads
+    /// standard input
+    #[arg(required = true, value_name = "FILE|DIR")]
     pub(crate) files: Vec<PathBuf>,
 
     /// The sources to find, separated by commas: drums, guitar, voice, piano, bass, rest; kick, snare, hihat,
@@ -87,6 +91,30 @@ pub(crate) struct SeparateArgs {
     #[arg(short, long, value_name = "DIR", default_value = "separated")]
     pub(crate) output: PathBuf,
 
+    /// Separate at this rate: a lower one is faster. Stems still have the recording's rate and add up to it; what lies
+    /// above half of this rate goes, moment by moment, to whom the octave below belongs [default: the recording's]
+    #[arg(long, value_name = "HZ")]
+    pub(crate) sample_rate: Option<u32>,
+
+    /// Leave alone what an earlier run made of the same recordings with the same settings, and go on with one that was
+    /// interrupted
+    #[arg(long)]
+    pub(crate) resume: bool,
+
+    /// Separate so many recordings at once, as far as --memory allows
+    #[arg(short, long, value_name = "COUNT", default_value_t = 1)]
+    pub(crate) jobs: usize,
+
+    /// The memory that may be used, such as 800M: a recording that would take more is separated in pieces, and with -j several
+    /// are in work only as far as they fit together
+    #[arg(long, value_name = "SIZE", default_value = "2G", value_parser = cost::parse_size)]
+    pub(crate) memory: u64,
+
+    /// Separate in pieces of at most so many seconds, each with a model of its own, even if more fits
+    /// into memory: for recordings whose sound changes
+    #[arg(long, value_name = "SECONDS", value_parser = parse_piece)]
+    pub(crate) piece: Option<f64>,
+
     /// Print why each component went to its source
     #[arg(long)]
     pub(crate) why: bool,
@@ -100,19 +128,6 @@ pub(crate) struct SeparateArgs {
     /// otherwise
     #[arg(long)]
     pub(crate) fast: bool,
-
-    /// The memory that may be used; a recording that would take more is separated in pieces
-    #[arg(long, value_name = "SIZE", default_value = "2G", value_parser = memory::parse_size)]
-    pub(crate) memory: u64,
-
-    /// Separate in pieces of at most so many seconds, each with a model of its own, even if more fits
-    /// into memory: for recordings whose sound changes
-    #[arg(long, value_name = "SECONDS", value_parser = parse_piece)]
-    pub(crate) piece: Option<f64>,
-
-    /// Go on with a separation in pieces that was interrupted
-    #[arg(long)]
-    pub(crate) resume: bool,
 
     /// Take the stems that another program made of the recording further apart: a folder with files such as drums, bass,
     /// other and vocals. Every source is looked for in its stem, kick,snare,hihat in the drums; stems without one stay as they
@@ -279,7 +294,7 @@ pub(crate) struct LearnArgs {
 }
 
 /// What a person or another program says about where the sources are.
-#[derive(Debug, Args)]
+#[derive(Debug, Args, Serialize)]
 #[command(next_help_heading = "Hints")]
 pub(crate) struct HintArgs {
     /// A source's stem by any separator, such as `voice=vocals.wav`: its share of every bin is weighed in as evidence.
@@ -585,7 +600,7 @@ pub(crate) struct CompletionsArgs {
 }
 
 /// What is known of the sources.
-#[derive(Debug, Args)]
+#[derive(Debug, Args, Serialize)]
 #[command(next_help_heading = "Knowledge")]
 pub(crate) struct KnowledgeArgs {
     /// How a source's notes sound, such as `piano=piano.safetensors`, from `unbraid learn`; FILE alone is the source its

@@ -20,6 +20,11 @@ impl Failure {
         Self::Usage(message.into())
     }
 
+    /// Whether it is the user's wish that nothing goes on.
+    pub(crate) fn is_cancelled(&self) -> bool {
+        matches!(self, Self::Library(unbraid::Error::Cancelled))
+    }
+
     pub(crate) fn exit_code(&self) -> u8 {
         match self {
             Self::Usage(_) | Self::Library(unbraid::Error::Config { .. }) => 2,
@@ -46,6 +51,7 @@ impl Failure {
 fn flag_of(field: &str) -> Option<&'static str> {
     Some(match field {
         "components" => "-k",
+        "sample_rate" => "--sample-rate",
         "fit.beta" => "--beta",
         "fit.tolerance" => "--tolerance",
         "mask.exponent" => "--exponent",

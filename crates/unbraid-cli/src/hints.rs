@@ -4,6 +4,7 @@ use std::path::Path;
 
 use unbraid::Audio;
 use unbraid::knowledge::hints::{Clues, HintedStem};
+use unbraid::resample::resample;
 use unbraid_io::audio::{Span, read_audio};
 use unbraid_io::knowledge::read_regions;
 
@@ -39,12 +40,11 @@ impl HintArgs {
 /// Read a stem of a recording, which must be as long as it.
 fn read_stem(file: &str, audio: &Audio, span: Span) -> Result<Audio, Failure> {
     let stem = read_audio(Path::new(file), span)?.audio;
+    let stem = resample(&stem, audio.sample_rate())?;
     let (found, wanted) = (stem.len_samples(), audio.len_samples());
-    if (stem.sample_rate(), found) != (audio.sample_rate(), wanted) {
+    if found != wanted {
         return Err(Failure::usage(format!(
-            "the stem {file} has {found} samples at {} Hz, but the recording {wanted} at {} Hz: export it as long as the \
-             recording, at the same rate",
-            stem.sample_rate(),
+            "the stem {file} has {found} samples at {} Hz, but the recording {wanted}: export it as long as the recording",
             audio.sample_rate()
         )));
     }

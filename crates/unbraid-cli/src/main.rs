@@ -8,12 +8,13 @@
 mod args;
 mod cancel;
 mod commands;
+mod cost;
 mod failure;
 mod hints;
 mod input;
-mod memory;
 mod progress;
 mod render;
+mod tracks;
 
 use std::process::ExitCode;
 
@@ -36,6 +37,7 @@ fn main() -> ExitCode {
         Command::Explain(args) => commands::explain::run(args),
         Command::Info(args) => commands::info::run(args),
         Command::Studio(args) => commands::studio::run(args),
+        Command::Licenses => commands::licenses::run(),
         Command::Completions(args) => {
             commands::completions::run(args);
             Ok(())

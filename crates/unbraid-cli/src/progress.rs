@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use unbraid::observe::{Observer, Progress, Stage};
 
 use crate::cancel;
@@ -25,7 +25,16 @@ impl Line {
         } else {
             ProgressDrawTarget::stderr()
         };
-        let bar = ProgressBar::with_draw_target(Some(0), target);
+        Self::of(ProgressBar::with_draw_target(Some(0), target), file)
+    }
+
+    /// A line among those of other files.
+    pub(crate) fn among(lines: &MultiProgress, file: &str, quiet: bool) -> Self {
+        let hidden = ProgressBar::with_draw_target(Some(0), ProgressDrawTarget::hidden());
+        Self::of(if quiet { hidden } else { lines.add(hidden) }, file)
+    }
+
+    fn of(bar: ProgressBar, file: &str) -> Self {
         let style =
             ProgressStyle::with_template("{prefix}: {msg:<8} [{bar:24}] {pos}/{len} · {eta} left")
                 .expect("the template is written out above");
@@ -56,6 +65,12 @@ impl Line {
     /// Take the line away.
     pub(crate) fn finish(&self) {
         self.bar.finish_and_clear();
+    }
+}
+
+impl Drop for Line {
+    fn drop(&mut self) {
+        self.finish();
     }
 }
 

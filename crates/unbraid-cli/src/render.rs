@@ -5,10 +5,11 @@ use std::path::{Path, PathBuf};
 
 use ndarray::{Array3, Axis};
 use unbraid::observe::{Observer, Progress, Stage};
+use unbraid::resample::AtOriginalRate;
 use unbraid::sharing::Sharing;
 use unbraid::stems::StemBlocks;
 use unbraid::{Audio, Error};
-use unbraid_io::audio::{OutputFormat, StemSet, WrittenStems};
+use unbraid_io::audio::{Metadata, OutputFormat, StemSet, WrittenStems};
 use unbraid_io::project::Output;
 
 use crate::failure::Failure;
@@ -63,17 +64,27 @@ pub(crate) struct Rendering<'a> {
     pub(crate) audio: &'a Audio,
     pub(crate) sharing: &'a dyn Sharing,
     pub(crate) format: OutputFormat,
+    /// Whether the stems add up to the recording.
+    pub(crate) adds_up: bool,
+}
+
+/// What the files are to be: as long as this, at its rate, saying this of themselves.
+pub(crate) struct Original<'a> {
+    pub(crate) audio: &'a Audio,
+    pub(crate) metadata: &'a Metadata,
 }
 
 impl Rendering<'_> {
     /// Write the files into a folder.
     ///
     /// Stems of an integer format that would clip are all written again with one common gain, so that
-    /// they still add up.
+    /// they still add up. Stems that were made at another rate than the original's are taken back to it, and add up to
+    /// it.
     pub(crate) fn write(
         &self,
         folder: &Path,
         files: &[StemFile],
+        original: &Original<'_>,
         line: &mut Line,
     ) -> Result<Written, Failure> {
         let paths: Vec<PathBuf> = files
@@ -81,11 +92,11 @@ impl Rendering<'_> {
             .map(|file| folder.join(format!("{}.{}", file.name, self.format.extension())))
             .collect();
         let mut gain = 1.0;
-        let mut written = self.attempt(&paths, files, gain, line)?;
+        let mut written = self.attempt(&paths, files, gain, original, line)?;
         if written.peak > 1.0 && StemSet::clips(self.format) {
             // A hair less, so that rounding does not reach full scale again.
             gain = (1.0 - 1e-6) / written.peak;
-            written = self.attempt(&paths, files, gain, line)?;
+            written = self.attempt(&paths, files, gain, original, line)?;
         }
         let outputs = paths
             .iter()
@@ -104,16 +115,34 @@ impl Rendering<'_> {
         paths: &[PathBuf],
         files: &[StemFile],
         gain: f64,
+        original: &Original<'_>,
         line: &mut Line,
     ) -> Result<WrittenStems, Failure> {
-        let audio = self.audio;
-        let (channels, len) = (audio.channels(), audio.len_samples());
+        let Original { audio, metadata } = original;
+        let (rate, channels) = (audio.sample_rate(), audio.channels());
+        let len = audio.len_samples();
         let mut set =
-            StemSet::create(paths, self.format, audio.sample_rate(), channels, len, gain)?;
-        let mut blocks = StemBlocks::new(audio, self.sharing)?;
+            StemSet::create_with(paths, self.format, rate, channels, len, gain, metadata)?;
+        let mut blocks = StemBlocks::new(self.audio, self.sharing)?;
+        let working = self.audio.sample_rate();
+        let mut back = if working == rate {
+            None
+        } else {
+            Some(AtOriginalRate::new(
+                audio,
+                working,
+                blocks.stems(),
+                self.adds_up,
+            )?)
+        };
         let total = blocks.frames();
         while let Some(block) = blocks.next() {
-            set.write(StemFile::sums(files, block).view())?;
+            match &mut back {
+                Some(back) => {
+                    set.write(StemFile::sums(files, back.push(block.view())?).view())?;
+                }
+                None => set.write(StemFile::sums(files, block).view())?,
+            }
             let done = blocks.frames_done();
             let progress = Progress {
                 stage: Stage::Render,
@@ -124,6 +153,9 @@ impl Rendering<'_> {
             if line.progress(&progress) == ControlFlow::Break(()) {
                 return Err(Error::Cancelled.into());
             }
+        }
+        if let Some(back) = back {
+            set.write(StemFile::sums(files, back.finish()?).view())?;
         }
         Ok(set.finish()?)
     }

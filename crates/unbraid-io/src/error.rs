@@ -122,6 +122,18 @@ pub enum Error {
         /// The value.
         value: f32,
     },
+    /// A stem holds NaN or an infinity: nothing that can be heard, nor written as an integer.
+    #[error("the stem would hold {value} in channel {channel} at sample {sample}: {}", path.display())]
+    Stem {
+        /// The file.
+        path: PathBuf,
+        /// The channel, from 0.
+        channel: usize,
+        /// The sample, from 0.
+        sample: usize,
+        /// The value.
+        value: f32,
+    },
     /// The wanted span lies outside the recording.
     #[error("the span begins at {start_secs} s, but the recording ends at {len_secs} s: {}", path.display())]
     Span {
@@ -243,7 +255,9 @@ impl Error {
     #[must_use]
     pub fn hint(&self) -> Option<&'static str> {
         match self {
-            Self::Exists { .. } => Some("pass --overwrite to replace it, or choose another -o"),
+            Self::Exists { .. } => Some(
+                "pass --overwrite to replace it, or choose another -o; `separate --resume` leaves alone what is done",
+            ),
             Self::Interrupted { .. } => {
                 Some("pass --resume to go on with it, or --overwrite to begin anew")
             }
@@ -267,6 +281,9 @@ impl Error {
             Self::NotFinite { .. } | Self::Level { .. } => {
                 Some("export the recording again; no sound has such samples")
             }
+            Self::Stem { .. } => Some(
+                "this is a fault of the program: try another --seed or -k, and report it with the recording's format",
+            ),
             Self::Span { .. } => Some("choose a smaller --start"),
             Self::EmptySpan { .. } => {
                 Some("--start is at least 0, and --duration long enough for one sample")

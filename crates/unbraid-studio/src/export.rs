@@ -1,7 +1,7 @@
 //! A project as it stands comes in; files of stems or components go out.
 
 use std::ops::ControlFlow;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -11,7 +11,7 @@ use unbraid::sharing::StemsConfig;
 use unbraid::stems::StemBlocks;
 use unbraid::{Audio, Error};
 use unbraid_io::atomic::OutputFolder;
-use unbraid_io::audio::{OutputFormat, StemSet};
+use unbraid_io::audio::{Metadata, OutputFormat, StemSet};
 
 use crate::command;
 use crate::failure::Failure;
@@ -76,11 +76,16 @@ pub(crate) fn export(
         .collect();
     let paths: Vec<PathBuf> = files.iter().map(|file| folder.path().join(file)).collect();
     let sharing = fitted.factorization.sharing(&members, order.stems)?;
+    // As the command line does: stems say of themselves what the recording says.
+    let begin = project.input.start_secs * f64::from(project.audio.sample_rate());
+    let (metadata, _) = Metadata::read(Path::new(&project.input.path)).unwrap_or_default();
+    let metadata = metadata.in_span(begin.round() as u64, project.audio.len_samples() as u64);
     let mut attempt = |gain: f64| -> Result<f64, Failure> {
         let audio: &Audio = &project.audio;
         let (channels, len) = (audio.channels(), audio.len_samples());
         let rate = audio.sample_rate();
-        let mut set = StemSet::create(&paths, order.format, rate, channels, len, gain)?;
+        let mut set =
+            StemSet::create_with(&paths, order.format, rate, channels, len, gain, &metadata)?;
         let mut blocks = StemBlocks::new(audio, &sharing)?;
         let total = blocks.frames();
         while let Some(block) = blocks.next() {

@@ -30,6 +30,7 @@ pub mod recipe;
 #[cfg(any(test, feature = "testsignals"))]
 pub mod reference;
 pub mod refit;
+pub mod resample;
 pub mod separate;
 pub mod separation;
 pub mod sharing;

@@ -16,7 +16,7 @@ use unbraid_io::audio::{Span, read_audio};
 use unbraid_io::project::{MANIFEST, Manifest, read_fit, read_manifest};
 use unbraid_report::{ExplainPage, MethodScores, Truth, explain_html};
 
-use super::separate::{Asked, settings};
+use super::separate::{Asked, Knowledge, settings};
 use super::{compare, group};
 use crate::args::ExplainArgs;
 use crate::failure::Failure;
@@ -79,9 +79,11 @@ fn from_recording(args: &ExplainArgs, line: &mut Line) -> Result<Explained, Fail
         }
         _ => named_sources(args, &overrides)?,
     };
+    let known = Knowledge::read(&args.knowledge, &sources)?;
     let asked = Asked {
         factorize: &args.factorize,
         knowledge: &args.knowledge,
+        known: &known,
         evidence: args.evidence,
         fast: args.fast,
         stems: StemsConfig {
@@ -90,7 +92,7 @@ fn from_recording(args: &ExplainArgs, line: &mut Line) -> Result<Explained, Fail
         },
         exponent_chosen: false,
     };
-    let config = settings(&asked, &sources, &overrides, audio.sample_rate())?;
+    let config = settings(&asked, &sources, &overrides, audio.sample_rate());
     separated(audio, config, &input::track_name(&args.input), line)
 }
 

@@ -15,9 +15,9 @@ use unbraid_report::{FactorizationPicture, factorization_svg, png};
 use super::{describe, json, manifest, print_json};
 use crate::args::FactorizeArgs;
 use crate::failure::Failure;
-use crate::input;
+use crate::input::{self, Loaded};
 use crate::progress::Line;
-use crate::render::{Rendering, StemFile};
+use crate::render::{Original, Rendering, StemFile};
 
 /// The width of the picture in pixels.
 const PICTURE_WIDTH: u32 = 2400;
@@ -43,7 +43,11 @@ pub(crate) fn run(args: &FactorizeArgs) -> Result<(), Failure> {
 }
 
 fn write(args: &FactorizeArgs, folder: &Path, line: &mut Line) -> Result<Manifest, Failure> {
-    let (recording, input) = input::read(&args.file, args.common.span()?)?;
+    let Loaded {
+        recording,
+        input,
+        metadata,
+    } = input::load(&args.file, args.common.span()?)?;
     let audio = &recording.audio;
     let config = args.factorize.config(audio.sample_rate());
     let stems = args.stems.config(args.factorize.portable);
@@ -57,6 +61,11 @@ fn write(args: &FactorizeArgs, folder: &Path, line: &mut Line) -> Result<Manifes
         audio,
         sharing: &factorization.sharing(&each, stems)?,
         format: args.stems.format,
+        adds_up: true,
+    };
+    let original = Original {
+        audio: &recording.audio,
+        metadata: &metadata,
     };
     let digits = (components - 1).to_string().len().max(2);
     let mut names: Vec<String> = (0..components)
@@ -71,7 +80,8 @@ fn write(args: &FactorizeArgs, folder: &Path, line: &mut Line) -> Result<Manifes
             write_picture(folder, &args.file, &factorization, &spectrogram)?;
             Ok(write_fit(folder, &factorization)?)
         });
-        let written = rendering.write(&sounds, &StemFile::each(names), line);
+        let files = StemFile::each(names);
+        let written = rendering.write(&sounds, &files, &original, line);
         (written, drawing.join())
     });
     let mut written = written?;

@@ -12,9 +12,9 @@ use unbraid_io::project::{
 use super::{compact, json, manifest, print_json, print_why};
 use crate::args::{EvidenceArg, GroupArgs};
 use crate::failure::Failure;
-use crate::input;
+use crate::input::{self, Loaded};
 use crate::progress::Line;
-use crate::render::{Rendering, StemFile};
+use crate::render::{Original, Rendering, StemFile};
 
 pub(crate) fn run(args: &GroupArgs) -> Result<(), Failure> {
     let overrides = Overrides::parse(&args.assign)?;
@@ -38,7 +38,11 @@ pub(crate) fn run(args: &GroupArgs) -> Result<(), Failure> {
         duration_secs: project.input.duration_secs,
     };
     let path = recording_of(args.input.as_deref(), &args.project, &project)?;
-    let (recording, found) = input::read(&path, span)?;
+    let Loaded {
+        recording,
+        input: found,
+        metadata,
+    } = input::load(&path, span)?;
     if found.sha256 != project.input.sha256 {
         return Err(Failure::usage(format!(
             "{} is not the recording that was factorised (its SHA-256 differs)",
@@ -63,6 +67,11 @@ pub(crate) fn run(args: &GroupArgs) -> Result<(), Failure> {
         audio: &recording.audio,
         sharing: &factorization.sharing(&grouping.members(), stems)?,
         format: args.stems.format,
+        adds_up: true,
+    };
+    let original = Original {
+        audio: &recording.audio,
+        metadata: &metadata,
     };
     let mut names: Vec<String> = grouping
         .sources
@@ -72,7 +81,8 @@ pub(crate) fn run(args: &GroupArgs) -> Result<(), Failure> {
     if stems.residual {
         names.push("residual".to_owned());
     }
-    let written = rendering.write(folder.path(), &StemFile::each(names), &mut line)?;
+    let files = StemFile::each(names);
+    let written = rendering.write(folder.path(), &files, &original, &mut line)?;
     let mut settings = project.settings.clone();
     settings["sources"] = json(&grouping.sources)?;
     settings["overrides"] = json(&overrides)?;

@@ -13,13 +13,14 @@ use unbraid::knowledge::{Atom, Dictionary, Provenance};
 use unbraid::model::{LowRank, Start};
 use unbraid::recipe::DrumsConfig;
 use unbraid::spectrogram::{Channels, Quantity};
-use unbraid::{Spectrogram, Stft, StftConfig};
-use unbraid_io::audio::{SourceFormat, probe};
+use unbraid::{SeparateConfig, Spectrogram, Stft, StftConfig};
+use unbraid_io::audio::{SourceFormat, Span, probe};
 use unbraid_io::knowledge::read_dictionary;
-use unbraid_io::project::{MANIFEST, read_manifest};
+use unbraid_io::project::{BATCH, BatchState, MANIFEST, read_batch, read_manifest};
 
 use super::{compact, describe, print_json};
 use crate::args::{EvidenceArg, InfoArgs};
+use crate::cost::{self, PROGRAM_BYTES, Shape};
 use crate::failure::Failure;
 
 /// What `info` says of a recording.
@@ -46,6 +47,9 @@ pub(crate) fn run(args: &InfoArgs) -> Result<(), Failure> {
         } else {
             args.path.parent().unwrap_or(Path::new("."))
         };
+        if folder.join(BATCH).exists() && !folder.join(MANIFEST).exists() {
+            return batch(args, folder);
+        }
         return project(args, folder);
     }
     if args
@@ -167,9 +171,18 @@ fn recording(args: &InfoArgs) -> Result<(), Failure> {
         ),
         None => None,
     };
-    let estimated_memory_bytes = len.zip(frames).map(|(len, frames)| {
-        let planes = planes + again.map_or(2, |it| it.planes(&sources));
-        memory_bytes(len, frames, stft.bins(), found.channels, planes)
+    let estimated_memory_bytes = found.len_samples.map(|_| {
+        let settings = SeparateConfig {
+            factorize: config,
+            sources: sources.clone(),
+            drums: DrumsConfig {
+                evidence: args.evidence.into(),
+                ..DrumsConfig::default()
+            },
+            ..SeparateConfig::default()
+        };
+        let shape = Shape::of(&found, Span::default());
+        PROGRAM_BYTES + cost::separate_bytes(shape, found.sample_rate, &settings)
     });
     let info = RecordingInfo {
         duration_secs: found
@@ -269,13 +282,29 @@ fn secs_per_frame(
     Ok((per_iteration * iterations + network_secs) / FRAMES as f64)
 }
 
-/// The most that is in memory at once: samples (twice while they are read), the spectrogram, and
-/// what the grouping and the fits derive from it: `planes` arrays of its size.
-fn memory_bytes(len: usize, frames: usize, bins: usize, channels: usize, planes: usize) -> u64 {
-    const PROGRAM: u64 = 30_000_000;
-    let samples = 4 * (len * channels) as u64;
-    let spectrogram = 4 * (frames * bins) as u64;
-    PROGRAM + (2 * samples).max(samples + spectrogram * planes as u64)
+fn batch(args: &InfoArgs, folder: &Path) -> Result<(), Failure> {
+    let batch = read_batch(folder)?;
+    if args.json {
+        return print_json(&batch);
+    }
+    println!("{}", folder.display());
+    println!("  {} recordings", batch.recordings.len());
+    for (state, word) in [
+        (BatchState::Done, "separated"),
+        (BatchState::Kept, "done before"),
+        (BatchState::Waiting, "waiting: `separate --resume` goes on"),
+        (BatchState::Failed, "failed"),
+    ] {
+        let of = batch.recordings.iter().filter(|one| one.state == state);
+        match of.count() {
+            0 => {}
+            count => println!("  {count} {word}"),
+        }
+    }
+    for error in batch.recordings.iter().filter_map(|one| one.error.as_ref()) {
+        println!("    {error}");
+    }
+    Ok(())
 }
 
 fn project(args: &InfoArgs, folder: &Path) -> Result<(), Failure> {

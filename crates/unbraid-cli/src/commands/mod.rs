@@ -8,10 +8,9 @@ pub(crate) mod factorize;
 pub(crate) mod group;
 pub(crate) mod info;
 pub(crate) mod learn;
+pub(crate) mod licenses;
 pub(crate) mod refit;
-pub(crate) mod pieces;
 pub(crate) mod separate;
-mod stage_two;
 pub(crate) mod studio;
 
 use serde_json::Value;
@@ -41,10 +40,7 @@ fn manifest(
     }
     Manifest {
         format_version: FORMAT_VERSION,
-        program: Program {
-            name: env!("CARGO_BIN_NAME").to_owned(),
-            version: env!("CARGO_PKG_VERSION").to_owned(),
-        },
+        program: program(),
         command: command.to_owned(),
         input,
         settings,
@@ -58,6 +54,14 @@ fn manifest(
         notes,
         gain: written.gain,
         outputs: written.outputs,
+    }
+}
+
+/// What results are made by.
+fn program() -> Program {
+    Program {
+        name: env!("CARGO_BIN_NAME").to_owned(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
     }
 }
 

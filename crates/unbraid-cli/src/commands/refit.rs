@@ -13,7 +13,7 @@ use unbraid::refit::{Change, merge, owners, refit, split};
 use unbraid::sharing::{Hinted, Sharing, compared};
 use unbraid::{Audio, Spectrogram};
 use unbraid_io::atomic::OutputFolder;
-use unbraid_io::audio::Span;
+use unbraid_io::audio::{Metadata, Span};
 use unbraid_io::project::{
     Manifest, current_state, next_state, read_fit, read_manifest, set_current_state, state_folder,
     write_fit, write_manifest,
@@ -23,9 +23,9 @@ use super::group::recording_of;
 use super::{compact, json, manifest, print_json};
 use crate::args::RefitArgs;
 use crate::failure::Failure;
-use crate::input;
+use crate::input::{self, Loaded};
 use crate::progress::Line;
-use crate::render::{Rendering, StemFile};
+use crate::render::{Original, Rendering, StemFile};
 
 pub(crate) fn run(args: &RefitArgs) -> Result<(), Failure> {
     if let Some(state) = args.to {
@@ -49,7 +49,11 @@ pub(crate) fn run(args: &RefitArgs) -> Result<(), Failure> {
         duration_secs: project.input.duration_secs,
     };
     let path = recording_of(args.input.as_deref(), &args.project, &project)?;
-    let (recording, found) = input::read(&path, span)?;
+    let Loaded {
+        recording,
+        input: found,
+        metadata,
+    } = input::load(&path, span)?;
     if found.sha256 != project.input.sha256 {
         return Err(Failure::usage(format!(
             "{} is not the recording that was factorised (its SHA-256 differs)",
@@ -72,6 +76,7 @@ pub(crate) fn run(args: &RefitArgs) -> Result<(), Failure> {
         args,
         hints: &hints,
         spectrogram: &spectrogram,
+        metadata: &metadata,
         fit: stored_fit(&project, args.iterations)?,
     };
     let overrides = next.overrides_after(&grouping, overrides)?;
@@ -120,6 +125,7 @@ struct Next<'a> {
     hints: &'a Hints,
     spectrogram: &'a Spectrogram,
     fit: FitConfig,
+    metadata: &'a Metadata,
 }
 
 impl Next<'_> {
@@ -212,8 +218,13 @@ impl Next<'_> {
             audio,
             sharing: sharing.as_ref(),
             format: self.args.stems.format,
+            adds_up: true,
         };
-        let mut written = rendering.write(&sounds, &StemFile::each(names), line)?;
+        let original = Original {
+            audio,
+            metadata: self.metadata,
+        };
+        let mut written = rendering.write(&sounds, &StemFile::each(names), &original, line)?;
         for output in &mut written.outputs {
             output.path = format!("stems/{}", output.path);
         }

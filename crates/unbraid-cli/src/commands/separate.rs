@@ -1,94 +1,83 @@
 //! Recordings come in; a folder of stems per recording goes out.
 
+mod batch;
+mod pieces;
+mod stage_two;
+
+use std::borrow::Cow;
 use std::fs::File;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::Context;
+use serde::Serialize;
+use serde_json::Value;
 use unbraid::group::{Grouping, Kind, Overrides, Source, parse_sources};
 use unbraid::knowledge::hints::Clues;
+use unbraid::knowledge::onsets::Onset;
+use unbraid::knowledge::{Lyrics, Melody};
 use unbraid::mask::Render;
 use unbraid::recipe::voice_piano::VoicePianoConfig;
 use unbraid::recipe::{DrumsConfig, HitsConfig};
 use unbraid::recipe::{InformedConfig, Instrument, NOTE_EXPONENT};
+use unbraid::resample::resample;
 use unbraid::separate::is_singer_and_piano;
 use unbraid::separation::Heard;
 use unbraid::sharing::StemsConfig;
 use unbraid::{Audio, SeparateConfig, separate};
-use unbraid_io::Error as IoError;
-use unbraid_io::atomic::OutputFolder;
-use unbraid_io::audio::{AudioStream, Span, Survey, probe, read_audio};
+use unbraid_io::audio::{OutputFormat, Span, read_audio};
 use unbraid_io::knowledge::{
     read_dictionary, read_lyrics, read_melody, read_onsets, read_score, write_melody_csv,
     write_midi, write_notes_csv, write_onsets,
 };
 use unbraid_io::project::{Manifest, write_manifest};
 
-use super::pieces::{self, Work};
-use super::{compact, describe, json, manifest, print_json, print_why, stage_two};
-use crate::args::{EvidenceArg, KnowledgeArgs, ModelArgs, SeparateArgs};
+use super::{compact, describe, json, manifest, print_json, print_why};
+use crate::args::{EvidenceArg, HintArgs, KnowledgeArgs, ModelArgs, SeparateArgs};
 use crate::failure::Failure;
-use crate::input::{self, is_standard};
-use crate::memory::Shape;
+use crate::input::{self, Loaded, is_standard};
 use crate::progress::Line;
-use crate::render::{Rendering, StemFile};
+use crate::render::{Original, Rendering, StemFile};
+use crate::tracks::Tracks;
 
 /// The name of the stem that no component explains.
 const RESIDUAL: &str = "residual";
 
 pub(crate) fn run(args: &SeparateArgs) -> Result<(), Failure> {
-    let overrides = Overrides::parse(&args.assign)?;
-    let sources = sources(args, &overrides)?;
-    if args.stems.residual && sources.iter().any(|source| source.name == RESIDUAL) {
-        return Err(Failure::usage(
-            "a source cannot be called `residual` beside --residual",
-        ));
-    }
-    // Before the long work: every wanted stem is one of the sources.
-    stem_files(args, &sources)?;
+    let task = Task::new(args)?;
     if let Some(folder) = &args.stage_two {
-        return stage_two::run(args, folder, &sources, &|sources, audio| {
-            let mut config = config(args, audio.sample_rate(), sources, &overrides)?;
-            config.clues = args.hints.clues(audio, args.common.span()?)?;
-            Ok(config)
-        });
+        return stage_two::run(&task, folder);
     }
     if is_standard(&args.output) {
-        return to_standard_output(args, &sources, &overrides);
+        return to_standard_output(&task);
     }
-    let tracks = input::tracks(&args.files)?;
-    if !args.common.overwrite {
-        for (_, track) in &tracks {
-            let path = args.output.join(track);
-            if path.exists() {
-                return Err(IoError::Exists { path }.into());
-            }
-        }
-    }
-    let mut manifests = Vec::new();
-    for (file, track) in &tracks {
-        let target = args.output.join(track);
-        let mut line = Line::new(&file.display().to_string(), args.common.quiet);
-        let written = match in_pieces(args, file, &target, &sources, &overrides)? {
-            Some((work, survey)) => work.run(&survey, &mut line)?,
-            None => {
-                let folder = OutputFolder::create(&target, args.common.overwrite)?;
-                let written = one(args, file, folder.path(), &sources, &overrides, &mut line)?;
-                folder.commit()?;
-                written
-            }
-        };
-        line.finish();
-        if args.common.json {
-            manifests.push(written);
-        } else if !args.common.quiet {
-            print(args, file, &target, &written, &line);
-        }
-    }
-    if args.common.json {
-        print_json(&manifests)
-    } else {
-        Ok(())
-    }
+    batch::run(&task, Tracks::of(&args.files, &args.output)?)
+}
+
+/// What is wanted of every recording.
+struct Task<'a> {
+    args: &'a SeparateArgs,
+    sources: Vec<Source>,
+    overrides: Overrides,
+    known: Knowledge,
+    /// When drums are struck, and how single strokes sound.
+    onsets: Option<Vec<Onset>>,
+    strokes: Vec<(String, Audio)>,
+}
+
+/// What a result was made with, for the manifest.
+#[derive(Serialize)]
+struct Settings<'a> {
+    #[serde(flatten)]
+    config: &'a SeparateConfig,
+    sample_rate: Option<u32>,
+    format: OutputFormat,
+    minus: Option<&'a str>,
+    stem: Option<&'a str>,
+    knowledge: &'a KnowledgeArgs,
+    onsets: Option<&'a Path>,
+    stroke: &'a [String],
+    hints: &'a HintArgs,
 }
 
 /// The sources to find: those of --sources, or of what else was said.
@@ -170,7 +159,7 @@ fn instruments(knowledge: &KnowledgeArgs, sources: &[Source]) -> Result<Vec<Inst
 }
 
 /// How single strokes sound, as far as the user knows.
-fn strokes(args: &SeparateArgs, sample_rate: u32) -> Result<Vec<(String, Audio)>, Failure> {
+fn strokes(args: &SeparateArgs) -> Result<Vec<(String, Audio)>, Failure> {
     let each = args.stroke.iter().map(|given| {
         let Some((source, file)) = given.split_once('=') else {
             return Err(Failure::usage(format!(
@@ -178,22 +167,35 @@ fn strokes(args: &SeparateArgs, sample_rate: u32) -> Result<Vec<(String, Audio)>
             )));
         };
         let stroke = read_audio(Path::new(file), Span::default())?.audio;
-        if stroke.sample_rate() != sample_rate {
-            return Err(Failure::usage(format!(
-                "the stroke {file} is at {} Hz, but the recording at {} Hz: export it at the same rate",
-                stroke.sample_rate(),
-                sample_rate
-            )));
-        }
         Ok((source.trim().to_owned(), stroke))
     });
     each.collect()
+}
+
+/// What the user knows of the sources, read from files.
+pub(super) struct Knowledge {
+    instruments: Vec<Instrument>,
+    melody: Option<Melody>,
+    lyrics: Option<Lyrics>,
+}
+
+impl Knowledge {
+    pub(super) fn read(knowledge: &KnowledgeArgs, sources: &[Source]) -> Result<Self, Failure> {
+        let melody = knowledge.melody.as_deref().map(read_melody).transpose()?;
+        let lyrics = knowledge.lyrics.as_deref().map(read_lyrics).transpose()?;
+        Ok(Self {
+            instruments: instruments(knowledge, sources)?,
+            melody,
+            lyrics,
+        })
+    }
 }
 
 /// What the command line says of how to separate.
 pub(super) struct Asked<'a> {
     pub(super) factorize: &'a ModelArgs,
     pub(super) knowledge: &'a KnowledgeArgs,
+    pub(super) known: &'a Knowledge,
     pub(super) evidence: EvidenceArg,
     pub(super) fast: bool,
     pub(super) stems: StemsConfig,
@@ -206,7 +208,7 @@ pub(super) fn settings(
     sources: &[Source],
     overrides: &Overrides,
     sample_rate: u32,
-) -> Result<SeparateConfig, Failure> {
+) -> SeparateConfig {
     let mut factorize = asked.factorize.config(sample_rate);
     let quality = if asked.fast {
         let iterations = &mut factorize.blind.fit.iterations;
@@ -228,7 +230,7 @@ pub(super) fn settings(
             ..DrumsConfig::default()
         },
         stems: asked.stems,
-        instruments: instruments(asked.knowledge, sources)?,
+        instruments: asked.known.instruments.clone(),
         informed: InformedConfig {
             free: asked.knowledge.free,
             tune: !asked.knowledge.no_tuning,
@@ -239,25 +241,9 @@ pub(super) fn settings(
         strokes: Vec::new(),
         clues: Clues::default(),
         hits: HitsConfig::default(),
-        melody: asked
-            .knowledge
-            .melody
-            .as_deref()
-            .map(read_melody)
-            .transpose()?,
-        lyrics: asked
-            .knowledge
-            .lyrics
-            .as_deref()
-            .map(read_lyrics)
-            .transpose()?,
+        melody: asked.known.melody.clone(),
+        lyrics: asked.known.lyrics.clone(),
     };
-    let told = config.melody.is_some() || config.lyrics.is_some();
-    if told && !is_singer_and_piano(&config) {
-        return Err(Failure::usage(
-            "--melody and --lyrics are of the singer of one voice and one piano: they go with --sources voice,piano",
-        ));
-    }
     if !config.instruments.is_empty()
         && !is_singer_and_piano(&config)
         && !asked.exponent_chosen
@@ -265,7 +251,7 @@ pub(super) fn settings(
     {
         *exponent = NOTE_EXPONENT;
     }
-    Ok(config)
+    config
 }
 
 /// The files to write, as sums of the sources' stems.
@@ -311,123 +297,140 @@ fn stem_files(args: &SeparateArgs, sources: &[Source]) -> Result<Vec<StemFile>, 
     Ok(StemFile::each(names))
 }
 
-/// What the library is asked for.
-fn config(
-    args: &SeparateArgs,
-    sample_rate: u32,
-    sources: &[Source],
-    overrides: &Overrides,
-) -> Result<SeparateConfig, Failure> {
-    let asked = Asked {
-        factorize: &args.factorize,
-        knowledge: &args.knowledge,
-        evidence: args.evidence,
-        fast: args.fast,
-        stems: args.stems.config(args.factorize.portable),
-        exponent_chosen: args.stems.exponent.is_some(),
-    };
-    let mut config = settings(&asked, sources, overrides, sample_rate)?;
-    config.onsets = args.onsets.as_deref().map(read_onsets).transpose()?;
-    config.strokes = strokes(args, sample_rate)?;
-    Ok(config)
-}
-
-/// What is to be done about a recording that must be separated in pieces; nothing for others.
-fn in_pieces<'a>(
-    args: &'a SeparateArgs,
-    file: &'a Path,
-    target: &'a Path,
-    sources: &[Source],
-    overrides: &Overrides,
-) -> Result<Option<(Work<'a>, Survey)>, Failure> {
-    if is_standard(file) {
-        return Ok(None);
-    }
-    let span = args.common.span()?;
-    let found = probe(file)?;
-    let config = config(args, found.sample_rate, sources, overrides)?;
-    let mut shape = Shape {
-        sample_rate: found.sample_rate,
-        channels: found.channels,
-        len_samples: span.duration_secs.map_or(u64::MAX, |secs| {
-            (secs * f64::from(found.sample_rate)) as u64
-        }),
-    };
-    // A header's word is good enough to tell that a recording is short; a long one is read through.
-    if let Some(len_samples) = found.len_samples {
-        shape.len_samples = shape.len_samples.min(len_samples);
-        if pieces::cut(args, &config, shape)?.is_none() {
-            return Ok(None);
+impl<'a> Task<'a> {
+    /// Check what can be checked before the long work.
+    fn new(args: &'a SeparateArgs) -> Result<Self, Failure> {
+        let overrides = Overrides::parse(&args.assign)?;
+        let sources = sources(args, &overrides)?;
+        if args.stems.residual && sources.iter().any(|source| source.name == RESIDUAL) {
+            return Err(Failure::usage(
+                "a source cannot be called `residual` beside --residual",
+            ));
         }
+        stem_files(args, &sources)?;
+        let task = Self {
+            args,
+            known: Knowledge::read(&args.knowledge, &sources)?,
+            onsets: args.onsets.as_deref().map(read_onsets).transpose()?,
+            strokes: strokes(args)?,
+            sources,
+            overrides,
+        };
+        let sung = task.known.melody.is_some() || task.known.lyrics.is_some();
+        if sung && !is_singer_and_piano(&task.config(44_100)) {
+            return Err(Failure::usage(
+                "--melody and --lyrics are of the singer of one voice and one piano: they go with --sources voice,piano",
+            ));
+        }
+        Ok(task)
     }
-    let survey = AudioStream::survey(file, span)?;
-    shape.len_samples = survey.len_samples;
-    let Some(cut) = pieces::cut(args, &config, shape)? else {
-        return Ok(None);
-    };
-    if args.onsets.is_some() || config.melody.is_some() || config.lyrics.is_some() {
-        return Err(Failure::usage(
-            "--onsets, --melody and --lyrics count from the beginning of the recording, which has to be separated in pieces: raise --memory, or \
-             choose a part with --start and --duration",
-        ));
+
+    /// The rate at which a recording of this rate is separated.
+    fn working_rate(&self, sample_rate: u32) -> u32 {
+        self.args.sample_rate.unwrap_or(sample_rate)
     }
-    if !overrides.is_empty() {
-        return Err(Failure::usage(
-            "--assign names components of one model, but this recording needs several, one for each piece: raise \
-             --memory, or choose a part with --start and --duration",
-        ));
+
+    /// The settings for a recording that is separated at this rate.
+    fn config(&self, sample_rate: u32) -> SeparateConfig {
+        self.config_for(&self.sources, sample_rate)
     }
-    let files = stem_files(args, &config.sources)?;
-    let work = Work {
-        args,
-        file,
-        target,
-        config,
-        files,
-        cut,
-    };
-    Ok(Some((work, survey)))
+
+    /// The same for other sources than those of the task.
+    fn config_for(&self, sources: &[Source], sample_rate: u32) -> SeparateConfig {
+        let args = self.args;
+        let asked = Asked {
+            factorize: &args.factorize,
+            knowledge: &args.knowledge,
+            known: &self.known,
+            evidence: args.evidence,
+            fast: args.fast,
+            stems: args.stems.config(args.factorize.portable),
+            exponent_chosen: args.stems.exponent.is_some(),
+        };
+        let mut config = settings(&asked, sources, &self.overrides, sample_rate);
+        config.onsets.clone_from(&self.onsets);
+        config.strokes.clone_from(&self.strokes);
+        config
+    }
+
+    /// The strokes at the rate at which a recording is separated.
+    fn strokes_at(&self, rate: u32) -> Result<Vec<(String, Audio)>, Failure> {
+        let at_rate = |(source, stroke): &(String, Audio)| {
+            Ok((source.clone(), at_rate(stroke, rate)?.into_owned()))
+        };
+        self.strokes.iter().map(at_rate).collect()
+    }
+
+    /// The settings as the manifest has them.
+    fn settings(&self, config: &SeparateConfig) -> Result<Value, Failure> {
+        let args = self.args;
+        json(&Settings {
+            config,
+            sample_rate: args.sample_rate,
+            format: args.stems.format,
+            minus: args.minus.as_deref(),
+            stem: args.stem.as_deref(),
+            knowledge: &args.knowledge,
+            onsets: args.onsets.as_deref(),
+            stroke: &args.stroke,
+            hints: &args.hints,
+        })
+    }
+
+    /// Separate one recording into a folder.
+    fn one(&self, file: &Path, folder: &Path, line: &mut Line) -> Result<Manifest, Failure> {
+        let args = self.args;
+        let Loaded {
+            recording,
+            input,
+            metadata,
+        } = input::load(file, args.common.span()?)?;
+        let original = Original {
+            audio: &recording.audio,
+            metadata: &metadata,
+        };
+        let rate = self.working_rate(original.audio.sample_rate());
+        let audio = &at_rate(original.audio, rate)?;
+        let mut config = self.config(rate);
+        config.strokes = self.strokes_at(rate)?;
+        config.clues = args.hints.clues(audio, args.common.span()?)?;
+        let separation = separate(audio, &config, line)?;
+        let rendering = Rendering {
+            audio,
+            sharing: separation.sharing.as_ref(),
+            format: args.stems.format,
+            adds_up: config.stems.render != Render::Model,
+        };
+        let files = stem_files(args, &separation.sources)?;
+        let written = rendering.write(folder, &files, &original, line)?;
+        if !separation.onsets.is_empty() {
+            write_onsets(&folder.join("onsets.csv"), &separation.onsets)?;
+        }
+        write_heard(folder, &separation.heard)?;
+        let (factorization, grouping) = separation.components.unzip();
+        let manifest = manifest(
+            "separate",
+            input,
+            self.settings(&config)?,
+            factorization
+                .as_ref()
+                .map(|factorization| &factorization.fit),
+            grouping,
+            separation.notes,
+            written,
+        );
+        write_manifest(folder, &manifest)?;
+        Ok(manifest)
+    }
 }
 
-/// Separate one recording into a folder.
-fn one(
-    args: &SeparateArgs,
-    file: &Path,
-    folder: &Path,
-    sources: &[Source],
-    overrides: &Overrides,
-    line: &mut Line,
-) -> Result<Manifest, Failure> {
-    let (recording, input) = input::read(file, args.common.span()?)?;
-    let audio = &recording.audio;
-    let mut config = config(args, audio.sample_rate(), sources, overrides)?;
-    config.clues = args.hints.clues(audio, args.common.span()?)?;
-    let separation = separate(audio, &config, line)?;
-    let rendering = Rendering {
-        audio,
-        sharing: separation.sharing.as_ref(),
-        format: args.stems.format,
-    };
-    let files = stem_files(args, &separation.sources)?;
-    let written = rendering.write(folder, &files, line)?;
-    if !separation.onsets.is_empty() {
-        write_onsets(&folder.join("onsets.csv"), &separation.onsets)?;
-    }
-    write_heard(folder, &separation.heard)?;
-    let (factorization, grouping) = separation.components.unzip();
-    let manifest = manifest(
-        "separate",
-        input,
-        json(&config)?,
-        factorization
-            .as_ref()
-            .map(|factorization| &factorization.fit),
-        grouping,
-        separation.notes,
-        written,
-    );
-    write_manifest(folder, &manifest)?;
-    Ok(manifest)
+/// A recording at the rate at which it is separated.
+fn at_rate(audio: &Audio, rate: u32) -> Result<Cow<'_, Audio>, Failure> {
+    Ok(if audio.sample_rate() == rate {
+        Cow::Borrowed(audio)
+    } else {
+        Cow::Owned(resample(audio, rate)?)
+    })
 }
 
 /// Write the music that was heard beside the stems, in forms that --score and --melody read again.
@@ -443,11 +446,8 @@ fn write_heard(folder: &Path, heard: &Heard) -> Result<(), Failure> {
 }
 
 /// Separate one recording and write a single stem to standard output.
-fn to_standard_output(
-    args: &SeparateArgs,
-    sources: &[Source],
-    overrides: &Overrides,
-) -> Result<(), Failure> {
+fn to_standard_output(task: &Task<'_>) -> Result<(), Failure> {
+    let args = task.args;
     let ([file], true) = (&args.files[..], args.minus.is_some() || args.stem.is_some()) else {
         return Err(Failure::usage(
             "standard output takes one stem of one recording: choose it with --stem or --minus",
@@ -461,7 +461,7 @@ fn to_standard_output(
     // A header can only be written once the length is known, so the stem is made beside.
     let folder = tempfile::tempdir().context("cannot make a temporary folder")?;
     let mut line = Line::new(&file.display().to_string(), args.common.quiet);
-    let manifest = one(args, file, folder.path(), sources, overrides, &mut line)?;
+    let manifest = task.one(file, folder.path(), &mut line)?;
     line.finish();
     let path = folder.path().join(&manifest.outputs[0].path);
     let mut stem = File::open(path).context("cannot open the stem that was just made")?;
@@ -470,8 +470,8 @@ fn to_standard_output(
     Ok(())
 }
 
-fn print(args: &SeparateArgs, file: &Path, target: &Path, written: &Manifest, line: &Line) {
-    let secs = line.elapsed().as_secs_f64();
+fn print(args: &SeparateArgs, file: &Path, target: &Path, written: &Manifest, took: Duration) {
+    let secs = took.as_secs_f64();
     println!(
         "{}: {}, separated in {secs:.1} s",
         file.display(),

@@ -209,6 +209,27 @@ fn a_stem_goes_through_a_pipe() {
 }
 
 #[test]
+fn the_licences_of_everything_inside_are_printed() {
+    let dir = tempfile::tempdir().unwrap();
+    let said = unbraid(dir.path()).arg("licenses").assert().success();
+    let text = String::from_utf8(said.get_output().stdout.clone()).unwrap();
+    for part in [
+        "Permission is hereby granted",
+        "Apache License",
+        "Salamander Grand Piano",
+        "CC BY 3.0",
+        "Carlos",
+        "SIL OPEN FONT LICENSE",
+        "hydrogen-drumkits",
+        "\nsymphonia ",
+        "Mozilla Public License",
+        "\nrayon ",
+    ] {
+        assert!(text.contains(part), "no `{part}`");
+    }
+}
+
+#[test]
 fn silence_gives_silent_stems() {
     let dir = tempfile::tempdir().unwrap();
     let silence = Audio::new(ndarray::Array2::zeros((2, 20_000)), 44_100).unwrap();
@@ -265,6 +286,47 @@ fn a_span_is_cut_to_the_sample() {
         .to_owned();
     let span = Audio::new(span, 8000).unwrap();
     assert!(worst_difference(&span, &stems) < INAUDIBLE);
+}
+
+#[test]
+fn at_another_rate_stems_keep_the_recordings_rate_and_add_up() {
+    let dir = tempfile::tempdir().unwrap();
+    let mixture = write_stereo(&dir.path().join("song.wav"));
+    for rate in ["6000", "16000"] {
+        for format in ["wav16", "wav32f"] {
+            unbraid(dir.path())
+                .args([
+                    "separate",
+                    "song.wav",
+                    "--sample-rate",
+                    rate,
+                    "--format",
+                    format,
+                ])
+                .args(["-k", "4", "--iterations", "10", "--overwrite"])
+                .assert()
+                .success();
+            let stems =
+                ["drums", "rest"].map(|name| dir.path().join(format!("separated/song/{name}.wav")));
+            assert_eq!(read(&stems[0]).sample_rate(), 8000);
+            let worst = worst_difference(&mixture, &stems);
+            let allowed = if format == "wav16" { 0.0 } else { INAUDIBLE };
+            assert!(worst <= allowed, "{rate}, {format}: {worst}");
+            // Neither stem is the whole.
+            assert!(worst_difference(&mixture, &stems[..1]) > 0.01);
+        }
+    }
+    unbraid(dir.path())
+        .args([
+            "separate",
+            "song.wav",
+            "--sample-rate",
+            "100",
+            "--overwrite",
+        ])
+        .assert()
+        .code(2)
+        .stderr(predicate::str::contains("--sample-rate"));
 }
 
 #[test]

@@ -3,7 +3,10 @@
 //! Symphonia takes the packets out of the container and decodes them; which of the decoded samples are the
 //! recording is worked out here, from what the container says ([`Timeline`]).
 
-use std::io::{ErrorKind, Read, SeekFrom};
+mod stated;
+mod vorbis;
+
+use std::io::ErrorKind;
 use std::path::Path;
 
 use symphonia::core::audio::Channels;
@@ -19,12 +22,12 @@ use symphonia::default::formats;
 
 use super::SourceFormat;
 use super::kind::Kind;
-use super::mp4::Movie;
-use super::mpeg::{Codec, Frame, Info};
-use super::read::{Decode, Header, MOST_CHANNELS, fill_source};
+use super::mpeg::{Codec, Frame};
+use super::read::{Decode, Header, MOST_CHANNELS};
 use super::timeline::{Delay, Timeline};
 use crate::Error;
 use crate::error::reading;
+use stated::Stated;
 
 /// A stream, being decoded.
 pub(super) struct CodedDecoder<'a> {
@@ -378,9 +381,15 @@ fn audio_codec(track: &Track) -> Option<&AudioCodecParameters> {
 }
 
 fn decoder(codec: &AudioCodecParameters) -> Result<Box<dyn AudioDecoder>, DecodeError> {
+    let mut codec = codec.clone();
+    if codec.codec == codec_ids::CODEC_ID_VORBIS
+        && let Some(headers) = &mut codec.extra_data
+    {
+        vorbis::reverse_couplings(headers);
+    }
     // Delay and padding are taken away by `Timeline` and `trim_page`.
     let options = AudioDecoderOptions::default().verify(true).gapless(false);
-    symphonia::default::get_codecs().make_audio_decoder(codec, &options)
+    symphonia::default::get_codecs().make_audio_decoder(&codec, &options)
 }
 
 /// Whether what is decoded is, to the bit, what was encoded.
@@ -393,191 +402,6 @@ fn is_lossless(codec: &AudioCodecParameters) -> bool {
             | codec_ids::CODEC_ID_MP2
             | codec_ids::CODEC_ID_MP3
     )
-}
-
-/// What a container says beside its packets.
-struct Stated {
-    kind: Kind,
-    movie: Option<Movie>,
-    /// The information in the first frame of MPEG audio.
-    info: Option<Info>,
-    /// Bytes of a FLAC file's frames.
-    payload: Option<u64>,
-    /// Whether another Ogg stream follows the first.
-    is_chained: bool,
-}
-
-/// How long a recording is, and where in the decoded samples.
-struct Extent {
-    timeline: Timeline,
-    declared: Option<u64>,
-    estimated: Option<u64>,
-    delay: Delay,
-}
-
-impl Stated {
-    /// Read what is said; the source is left at its beginning.
-    fn read(source: &mut dyn MediaSource, kind: Kind) -> std::io::Result<Self> {
-        let mut stated = Self {
-            kind,
-            movie: None,
-            info: None,
-            payload: None,
-            is_chained: false,
-        };
-        match kind {
-            Kind::Mp4 => stated.movie = Some(Movie::read(source)?),
-            Kind::Flac => {
-                let begin = flac_frames_begin(source)?;
-                let len = source.byte_len();
-                stated.payload = begin
-                    .zip(len)
-                    .and_then(|(begin, len)| len.checked_sub(begin));
-            }
-            Kind::Ogg => stated.is_chained = is_chained(source)?,
-            Kind::Frames(frame) => {
-                let mut bytes = vec![0; frame.len];
-                let found = fill_source(source, &mut bytes)?;
-                stated.info = Info::parse(&bytes[..found], &frame);
-            }
-            Kind::Caf | Kind::Matroska | Kind::Pcm => {}
-        }
-        source.seek(SeekFrom::Start(0))?;
-        Ok(stated)
-    }
-
-    /// Whether as many bytes are there as the first frame of MPEG audio counted: then it is its count of
-    /// samples that is wrong, not the file that was cut.
-    fn is_whole(&self, len: u64) -> bool {
-        self.info
-            .is_some_and(|info| info.bytes.is_none_or(|bytes| u64::from(bytes) <= len))
-    }
-
-    fn extent(
-        &self,
-        track: &Track,
-        codec: &AudioCodecParameters,
-        sample_rate: u32,
-        len: u64,
-    ) -> Extent {
-        let lossless = Extent {
-            timeline: Timeline::default(),
-            declared: track.num_frames,
-            estimated: None,
-            delay: Delay::None,
-        };
-        let begins_at = |recording: std::ops::Range<u64>| Extent {
-            declared: Some(recording.end - recording.start),
-            delay: Delay::Trimmed(recording.start),
-            timeline: Timeline::without(vec![0..recording.start, recording.end..u64::MAX]),
-            estimated: None,
-        };
-        let unstated = |declared| Extent {
-            timeline: Timeline::default(),
-            declared,
-            estimated: None,
-            delay: Delay::Unstated,
-        };
-        match self.kind {
-            Kind::Pcm | Kind::Flac => lossless,
-            Kind::Frames(frame) => match &self.info {
-                Some(info) => {
-                    let (timeline, all) = info.timeline(&frame);
-                    Extent {
-                        declared: all.map(|all| timeline.kept(all)),
-                        estimated: None,
-                        delay: info.delay().map_or(Delay::Unstated, Delay::Trimmed),
-                        timeline,
-                    }
-                }
-                None => Extent {
-                    // As many frames as there would be if all were like the first.
-                    estimated: Some(len / frame.len as u64 * u64::from(frame.samples)),
-                    ..unstated(None)
-                },
-            },
-            Kind::Mp4 => {
-                let all = track.num_frames.filter(|&all| all > 0);
-                let recording = all
-                    .zip(self.movie.as_ref())
-                    .and_then(|(all, movie)| movie.recording(track.id, sample_rate, all));
-                match recording {
-                    Some(recording) => begins_at(recording),
-                    None if is_lossless(codec) => Extent {
-                        declared: all,
-                        ..lossless
-                    },
-                    None => unstated(all),
-                }
-            }
-            Kind::Caf => {
-                let delay = u64::from(track.delay.unwrap_or(0));
-                match track.num_frames {
-                    Some(len) if delay > 0 || !is_lossless(codec) => {
-                        begins_at(delay..delay.saturating_add(len))
-                    }
-                    len => Extent {
-                        declared: len,
-                        ..lossless
-                    },
-                }
-            }
-            Kind::Ogg => {
-                let begin = track
-                    .start_ts
-                    .get()
-                    .saturating_add(i64::from(track.delay.unwrap_or(0)))
-                    .max(0);
-                let end = track.num_frames.filter(|_| !self.is_chained);
-                Extent {
-                    timeline: Timeline::default(),
-                    declared: end.and_then(|end| end.checked_sub(begin.cast_unsigned())),
-                    estimated: None,
-                    // Pages say where the recording begins and ends, to the sample.
-                    delay: Delay::None,
-                }
-            }
-            Kind::Matroska if is_lossless(codec) || codec.codec == codec_ids::CODEC_ID_VORBIS => {
-                Extent {
-                    declared: None,
-                    ..lossless
-                }
-            }
-            Kind::Matroska => unstated(None),
-        }
-    }
-}
-
-/// The byte behind the blocks of metadata of a FLAC file.
-fn flac_frames_begin(source: &mut dyn MediaSource) -> std::io::Result<Option<u64>> {
-    let mut word = [0; 4];
-    let mut at = 4;
-    source.seek(SeekFrom::Start(at))?;
-    loop {
-        if fill_source(source, &mut word)? < 4 {
-            return Ok(None);
-        }
-        let len = u32::from_be_bytes([0, word[1], word[2], word[3]]);
-        at += 4 + u64::from(len);
-        if word[0] & 0x80 != 0 {
-            return Ok(Some(at));
-        }
-        source.seek(SeekFrom::Start(at))?;
-    }
-}
-
-/// Whether the last page of an Ogg file belongs to another stream than the first.
-fn is_chained(source: &mut dyn MediaSource) -> std::io::Result<bool> {
-    /// A page has 65307 bytes at most: the last one begins among these.
-    const LONGEST: u64 = 1 << 16;
-    let mut first = [0; 18];
-    fill_source(source, &mut first)?;
-    let len = source.byte_len().unwrap_or(0);
-    source.seek(SeekFrom::Start(len.saturating_sub(LONGEST)))?;
-    let mut tail = Vec::new();
-    source.take(LONGEST).read_to_end(&mut tail)?;
-    let last = tail.windows(18).rfind(|page| page.starts_with(b"OggS\0"));
-    Ok(last.is_some_and(|page| page[14..18] != first[14..18]))
 }
 
 /// Why there is no decoder for a codec.

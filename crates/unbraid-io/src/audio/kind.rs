@@ -26,6 +26,30 @@ pub(super) enum Kind {
     Frames(Frame),
 }
 
+/// Whether a file with these first bytes can be nothing but a recording: no film, and no words.
+pub(super) fn begins_like_audio(start: &[u8]) -> bool {
+    matches!(
+        Kind::of_start(start),
+        Some(Kind::Pcm | Kind::Flac | Kind::Ogg | Kind::Caf)
+    ) || matches!(
+        start,
+        [
+            _,
+            _,
+            _,
+            _,
+            b'f',
+            b't',
+            b'y',
+            b'p',
+            b'M',
+            b'4',
+            b'A' | b'B',
+            ..
+        ]
+    ) || id3_len(start.get(..10).unwrap_or_default()).is_some()
+}
+
 impl Kind {
     /// Tell a file by its first bytes.
     fn of_start(start: &[u8]) -> Option<Self> {

@@ -4,19 +4,23 @@ mod coded;
 mod flush;
 mod format;
 mod kind;
+mod metadata;
 mod mp4;
 mod mpeg;
 mod pcm;
 mod read;
 mod stream;
 mod timeline;
+mod walk;
 mod window;
 mod write;
 
 pub use format::{OutputFormat, file_len_bytes};
+pub use metadata::{Cue, Metadata};
 pub use read::{Probe, Recording, Span, probe, read_audio, read_bytes};
 pub use stream::{AudioStream, Survey};
 pub use timeline::Delay;
+pub use walk::recordings_below;
 pub use write::{AudioWriter, StemSet, WrittenStems};
 
 use serde::{Deserialize, Serialize};

@@ -363,3 +363,37 @@ impl Samples {
         sorted
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::audio::{OutputFormat, StemSet};
+
+    #[test]
+    fn a_small_file_does_not_decode_to_more_than_is_allowed() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("silence.flac");
+        let mut set =
+            StemSet::create(&[path.clone()], OutputFormat::Flac, 8000, 2, 500_000, 1.0).unwrap();
+        set.write(ndarray::Array3::zeros((1, 2, 500_000)).view())
+            .unwrap();
+        set.finish().unwrap();
+        // Silence takes next to nothing: this is why there has to be a bound at all.
+        assert!(std::fs::metadata(&path).unwrap().len() < 20_000);
+        let mut reader = Reader::open(&path).unwrap();
+        assert_eq!(reader.most_samples, MOST_SAMPLES);
+        reader.most_samples = 900_000;
+        let error = reader.read(Span::default()).unwrap_err();
+        assert!(
+            matches!(
+                error,
+                Error::TooLong {
+                    most_samples: 450_000,
+                    ..
+                }
+            ),
+            "{error:?}"
+        );
+        assert!(error.hint().is_some());
+    }
+}

@@ -11,7 +11,8 @@ use rayon::prelude::*;
 
 use super::flush::Flushable;
 use super::format::{OutputFormat, file_len_bytes};
-use super::pcm::write::WavFile;
+use super::metadata::Metadata;
+use super::pcm::write::{WavFile, header};
 use super::read::MOST_CHANNELS;
 use crate::Error;
 use crate::digest::sha256_of_file;
@@ -45,6 +46,7 @@ impl AudioWriter {
         sample_rate: u32,
         channels: usize,
         len_samples: usize,
+        metadata: &Metadata,
     ) -> Result<Self, Error> {
         let refuse = |requirement: &str, given: String| Error::Format {
             path: path.to_owned(),
@@ -71,9 +73,21 @@ impl AudioWriter {
                 }
                 let total = channels as u64 * len_samples as u64;
                 let file = Flushable::new(BufWriter::new(file()?));
+                let options = metadata.flac_options(Options::default(), || {
+                    let around = metadata.around_untagged();
+                    let mut bytes = header(
+                        OutputFormat::Wav24,
+                        sample_rate,
+                        channels as u16,
+                        len_samples as u64,
+                        &around,
+                    );
+                    bytes.extend(around.behind);
+                    bytes
+                });
                 let writer = FlacSampleWriter::new(
                     file.clone(),
-                    Options::default(),
+                    options,
                     sample_rate,
                     24,
                     flac_channels,
@@ -99,7 +113,14 @@ impl AudioWriter {
                     return Err(refuse("up to 4 GiB in a second", format!("{second} bytes")));
                 }
                 let (channels, len) = (channels as u16, len_samples as u64);
-                let begun = WavFile::begin(file()?, format, sample_rate, channels, len);
+                let begun = WavFile::begin(
+                    file()?,
+                    format,
+                    sample_rate,
+                    channels,
+                    len,
+                    metadata.around(),
+                );
                 Sink::Wav(begun.map_err(writing(path))?)
             }
         };
@@ -176,6 +197,8 @@ pub struct StemSet {
     format: OutputFormat,
     gain: f64,
     peak: f64,
+    /// Samples of each channel that were written.
+    written: usize,
 }
 
 /// What a [`StemSet`] has written.
@@ -207,15 +230,44 @@ impl StemSet {
         len_samples: usize,
         gain: f64,
     ) -> Result<Self, Error> {
+        let none = Metadata::default();
+        Self::create_with(
+            paths,
+            format,
+            sample_rate,
+            channels,
+            len_samples,
+            gain,
+            &none,
+        )
+    }
+
+    /// As [`StemSet::create`]; every file says this of itself.
+    ///
+    /// # Errors
+    ///
+    /// As [`AudioWriter::create`].
+    pub fn create_with(
+        paths: &[PathBuf],
+        format: OutputFormat,
+        sample_rate: u32,
+        channels: usize,
+        len_samples: usize,
+        gain: f64,
+        metadata: &Metadata,
+    ) -> Result<Self, Error> {
         let writers = paths
             .iter()
-            .map(|path| AudioWriter::create(path, format, sample_rate, channels, len_samples))
+            .map(|path| {
+                AudioWriter::create(path, format, sample_rate, channels, len_samples, metadata)
+            })
             .collect::<Result<_, _>>()?;
         Ok(Self {
             writers,
             format,
             gain,
             peak: 0.0,
+            written: 0,
         })
     }
 
@@ -225,7 +277,8 @@ impl StemSet {
     ///
     /// # Errors
     ///
-    /// [`Error::Write`] if the system refuses.
+    /// - [`Error::Write`] if the system refuses.
+    /// - [`Error::Stem`] if a sample is NaN or infinite; nothing of the block is written.
     ///
     /// # Panics
     ///
@@ -240,12 +293,33 @@ impl StemSet {
             self.writers.len(),
             "one stem per path"
         );
+        self.check(block)?;
         let peak = match self.format.integer_bits() {
             None => self.write_floats(block)?,
             Some(bits) => self.write_integers(block, bits)?,
         };
         self.peak = self.peak.max(peak);
+        self.written += block.len_of(Axis(2));
         Ok(())
+    }
+
+    /// Whether all samples are numbers.
+    fn check(&self, block: ArrayView3<'_, f32>) -> Result<(), Error> {
+        let stems = block.outer_iter().into_par_iter().enumerate();
+        stems.try_for_each(|(stem, samples)| {
+            // Times zero and added up, numbers stay zero, in a loop without branches.
+            if samples.fold(0.0, |sum, x| sum + x * 0.0) == 0.0 {
+                return Ok(());
+            }
+            let found = samples.indexed_iter().find(|(_, x)| !x.is_finite());
+            let ((channel, sample), &value) = found.expect("one of them is none");
+            Err(Error::Stem {
+                path: self.writers[stem].path.clone(),
+                channel,
+                sample: self.written + sample,
+                value,
+            })
+        })
     }
 
     fn write_floats(&mut self, block: ArrayView3<'_, f32>) -> Result<f64, Error> {

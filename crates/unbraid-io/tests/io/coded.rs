@@ -232,3 +232,27 @@ fn cut_and_damaged_files_are_refused_by_name_or_are_recordings() {
         );
     }
 }
+
+#[test]
+fn channels_of_surround_vorbis_are_those_of_the_recording() {
+    let original = original();
+    let surround = read_audio(&path("surround.ogg"), Span::default())
+        .unwrap()
+        .audio;
+    assert_eq!(surround.channels(), 6);
+    assert_eq!(surround.len_samples(), original.len_samples());
+    for (channel, gain) in [0.5, 0.4, 0.33, 0.28, 0.25, 0.22].into_iter().enumerate() {
+        if channel == 3 {
+            // Of the fourth, for bass loudspeakers, the encoder keeps the bass alone.
+            continue;
+        }
+        let expected = original.channel(0).iter().map(|x| x * gain);
+        let (mut signal, mut noise) = (0.0, 0.0);
+        for (x, y) in expected.zip(surround.channel(channel)) {
+            signal += x * x;
+            noise += (x - y) * (x - y);
+        }
+        let ratio_db = 10.0 * (signal / noise).log10();
+        assert!(ratio_db > 12.0, "channel {channel}: {ratio_db} dB");
+    }
+}

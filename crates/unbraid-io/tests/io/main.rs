@@ -15,6 +15,7 @@ mod coded;
 mod corrupted;
 mod helpers;
 mod knowledge;
+mod metadata;
 mod project;
 mod refusals;
 mod round_trips;

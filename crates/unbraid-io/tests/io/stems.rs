@@ -174,3 +174,26 @@ fn floats_keep_their_bits_whatever_their_level() {
     let bits = |x: ArrayView2<'_, f32>| x.iter().map(|x| x.to_bits()).collect::<Vec<_>>();
     assert_eq!(bits(again.samples()), bits(stem.view()));
 }
+
+#[test]
+fn stems_that_are_no_numbers_are_refused_in_every_format() {
+    for format in OutputFormat::ALL {
+        for bad in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
+            let folder = tempfile::tempdir().unwrap();
+            let (good, mut stem) = (noise(2, 300, 0.1, 1), noise(2, 300, 0.1, 2));
+            stem[[1, 250]] = bad;
+            let stems = [good.view(), stem.view()];
+            let error = write_stems(folder.path(), format, 8000, &stems, 1.0, 100).unwrap_err();
+            let unbraid_io::Error::Stem {
+                channel: 1,
+                sample: 250,
+                value,
+                ..
+            } = error
+            else {
+                panic!("{format}: {error}");
+            };
+            assert_eq!(value.to_bits(), bad.to_bits());
+        }
+    }
+}

@@ -5,14 +5,15 @@ use std::path::Path;
 use ndarray::Array2;
 use unbraid_io::Error;
 use unbraid_io::atomic::OutputFile;
-use unbraid_io::audio::{AudioWriter, OutputFormat};
+use unbraid_io::audio::{AudioWriter, Metadata, OutputFormat};
 
 use crate::helpers::{names, noise, write_stems};
 
 fn create(format: OutputFormat, rate: u32, channels: usize, len: usize) -> Result<(), Error> {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("stem");
-    let made = AudioWriter::create(&path, format, rate, channels, len).map(drop);
+    let made =
+        AudioWriter::create(&path, format, rate, channels, len, &Metadata::default()).map(drop);
     if made.is_err() {
         assert_eq!(
             names(folder.path()),

@@ -8,6 +8,7 @@ use std::fs::File;
 use std::io::{self, Write};
 
 use crate::audio::OutputFormat;
+use crate::audio::metadata::Around;
 use crate::digest::Digest;
 
 /// What every identifier of an encoding ends with in `WAVEFORMATEXTENSIBLE`.
@@ -27,6 +28,8 @@ pub(crate) struct WavFile {
     padded: bool,
     /// What is still to be written.
     bytes: Vec<u8>,
+    /// Chunks that come behind the data.
+    behind: Vec<u8>,
 }
 
 /// Bytes that are hashed and written at once.
@@ -40,6 +43,7 @@ impl WavFile {
         sample_rate: u32,
         channels: u16,
         len_samples: u64,
+        around: Around,
     ) -> io::Result<Self> {
         let frame = format.bytes_per_sample() * u64::from(channels);
         let left = frame * len_samples;
@@ -49,7 +53,8 @@ impl WavFile {
             format,
             left,
             padded: left % 2 == 1,
-            bytes: header(format, sample_rate, channels, len_samples),
+            bytes: header(format, sample_rate, channels, len_samples, &around),
+            behind: around.behind,
         };
         begun.put()?;
         Ok(begun)
@@ -82,6 +87,7 @@ impl WavFile {
             return Err(io::Error::other(reason));
         }
         self.bytes.extend(self.padded.then_some(0));
+        self.bytes.append(&mut self.behind);
         self.put()?;
         Ok(self.digest.hex())
     }
@@ -126,16 +132,23 @@ fn pack_24(samples: &[i32], bytes: &mut Vec<u8>) {
 }
 
 /// Everything before the first sample.
-fn header(format: OutputFormat, sample_rate: u32, channels: u16, len_samples: u64) -> Vec<u8> {
+pub(crate) fn header(
+    format: OutputFormat,
+    sample_rate: u32,
+    channels: u16,
+    len_samples: u64,
+    around: &Around,
+) -> Vec<u8> {
     let bits = 8 * format.bytes_per_sample() as u16;
     let frame = format.bytes_per_sample() * u64::from(channels);
     let data = frame * len_samples;
     // The plain form is for what every old program reads; all else is to say what its channels and bits are.
     let plain = bits == 16 && channels <= 2;
     let fmt_len: u32 = if plain { 16 } else { 40 };
-    let large = data > MOST_RIFF_BYTES;
+    let others = (around.before.len() + around.behind.len()) as u64;
+    let large = data + others > MOST_RIFF_BYTES;
     let ds64_len = if large { 8 + 28 } else { 0 };
-    let riff = 4 + ds64_len + 8 + u64::from(fmt_len) + 8 + data + data % 2;
+    let riff = 4 + ds64_len + 8 + u64::from(fmt_len) + 8 + data + data % 2 + others;
     let in_32 = |len: u64| if large { u32::MAX } else { len as u32 };
 
     let mut out = Vec::with_capacity(128);
@@ -173,6 +186,7 @@ fn header(format: OutputFormat, sample_rate: u32, channels: u16, len_samples: u6
         out.extend(encoding.to_le_bytes());
         out.extend(SUBTYPE);
     }
+    out.extend(&around.before);
     out.extend(b"data");
     out.extend(in_32(data).to_le_bytes());
     out
@@ -207,7 +221,7 @@ mod tests {
             (715_828_000, b"RF64"),
             (1 << 33, b"RF64"),
         ] {
-            let bytes = header(OutputFormat::Wav24, 44_100, 2, len);
+            let bytes = header(OutputFormat::Wav24, 44_100, 2, len, &Around::default());
             assert_eq!(&bytes[..4], magic, "{len} samples");
             let mut file = bytes.clone();
             file.extend([0; 6]);

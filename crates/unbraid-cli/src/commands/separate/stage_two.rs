@@ -9,13 +9,12 @@ use ndarray::{Array2, Array3, ArrayView2, Axis, concatenate, s};
 use unbraid::group::{Kind, Source};
 use unbraid::recipe::is_struck;
 use unbraid::stems::StemBlocks;
-use unbraid::{Audio, SeparateConfig, Separation, separate};
+use unbraid::{Audio, Separation, separate};
 use unbraid_io::atomic::OutputFolder;
 use unbraid_io::audio::{OutputFormat, Span, StemSet, WrittenStems, read_audio};
 use unbraid_io::project::{Output, write_manifest};
 
-use super::{describe, json, manifest, print_json};
-use crate::args::SeparateArgs;
+use super::{Task, describe, json, manifest, print_json};
 use crate::failure::Failure;
 use crate::input;
 use crate::progress::Line;
@@ -38,13 +37,9 @@ struct Stem {
     sources: Vec<Source>,
 }
 
-/// Take the stems of a folder further apart. `config` says how a recording of a rate is separated into sources.
-pub(super) fn run(
-    args: &SeparateArgs,
-    folder: &Path,
-    sources: &[Source],
-    config: &dyn Fn(&[Source], &Audio) -> Result<SeparateConfig, Failure>,
-) -> Result<(), Failure> {
+/// Take the stems of a folder further apart.
+pub(super) fn run(task: &Task<'_>, folder: &Path) -> Result<(), Failure> {
+    let (args, sources) = (task.args, &task.sources[..]);
     let [song] = &args.files[..] else {
         return Err(Failure::usage(
             "--stage-two is about one song: give the recording that the stems were made of",
@@ -64,7 +59,10 @@ pub(super) fn run(
         separations.push(if stem.sources.is_empty() {
             None
         } else {
-            let config = config(&stem.sources, &stem.audio)?;
+            let rate = stem.audio.sample_rate();
+            let mut config = task.config_for(&stem.sources, rate);
+            config.strokes = task.strokes_at(rate)?;
+            config.clues = args.hints.clues(&stem.audio, span)?;
             let separation = separate(&stem.audio, &config, &mut line)?;
             let of_stem = |note: &String| format!("{}: {note}", stem.name);
             notes.extend(separation.notes.iter().map(of_stem));

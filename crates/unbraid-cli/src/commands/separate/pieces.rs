@@ -14,14 +14,14 @@ use unbraid::{Audio, SeparateConfig, StftConfig, separate};
 use unbraid_io::Error as IoError;
 use unbraid_io::atomic::OutputFolder;
 use unbraid_io::audio::{
-    AudioStream, OutputFormat, Span, StemSet, Survey, file_len_bytes, read_audio,
+    AudioStream, Metadata, OutputFormat, Span, StemSet, Survey, file_len_bytes, probe, read_audio,
 };
 use unbraid_io::project::{Input, Journal, Manifest, Output, sha256_of_file, write_manifest};
 
-use super::{json, manifest};
-use crate::args::SeparateArgs;
+use super::{Task, manifest, stem_files};
+use crate::cost::{self, PROGRAM_BYTES, Shape};
 use crate::failure::Failure;
-use crate::memory::{self, Shape};
+use crate::input::is_standard;
 use crate::progress::Line;
 use crate::render::{StemFile, Written};
 
@@ -42,13 +42,14 @@ const SHORTEST_SECS: f64 = 10.0;
 const GRID_SAMPLES: u64 = 1 << 13;
 
 /// A recording that is separated in pieces.
-pub(crate) struct Work<'a> {
-    pub(crate) args: &'a SeparateArgs,
-    pub(crate) file: &'a Path,
-    pub(crate) target: &'a Path,
-    pub(crate) config: SeparateConfig,
-    pub(crate) files: Vec<StemFile>,
-    pub(crate) cut: Cut,
+pub(super) struct Work<'a> {
+    task: &'a Task<'a>,
+    file: &'a Path,
+    target: &'a Path,
+    config: SeparateConfig,
+    files: Vec<StemFile>,
+    cut: Cut,
+    survey: Survey,
 }
 
 /// How one piece came out.
@@ -74,29 +75,29 @@ struct Terms<'a> {
 
 /// Where a recording has to be cut, if it has to: if separating it whole would take more than `--memory`, or if
 /// `--piece` asks for it.
-pub(crate) fn cut(
-    args: &SeparateArgs,
-    config: &SeparateConfig,
-    shape: Shape,
-) -> Result<Option<Cut>, Failure> {
+fn cut(task: &Task<'_>, config: &SeparateConfig, shape: Shape) -> Result<Option<Cut>, Failure> {
+    let (args, memory) = (task.args, task.args.memory);
     let rate = f64::from(shape.sample_rate);
-    let whole = memory::separating(config, shape);
-    if args.piece.is_none() && whole <= args.memory {
+    let working = task.working_rate(shape.sample_rate);
+    let takes = |shape| PROGRAM_BYTES + cost::separate_bytes(shape, working, config);
+    if args.piece.is_none() && takes(shape) <= memory {
         return Ok(None);
     }
-    let longest = memory::longest_within(config, shape, args.memory).unwrap_or(0);
     let beside = 2.0 * MARGIN_SECS + FADE_SECS;
-    let fits = longest as f64 / rate - beside;
     let wanted = args.piece.unwrap_or(LONGEST_SECS);
+    // What is beside the program grows in proportion to the length.
+    let of_secs = |secs: f64| Shape {
+        len_samples: (secs * rate) as u64,
+        ..shape
+    };
+    let per_minute = takes(of_secs(60.0)) - PROGRAM_BYTES;
+    let room = memory.saturating_sub(PROGRAM_BYTES);
+    let fits = 60.0 * room as f64 / per_minute.max(1) as f64 - beside;
     if fits < SHORTEST_SECS.min(wanted) {
-        let least = Shape {
-            len_samples: ((SHORTEST_SECS + beside) * rate) as u64,
-            ..shape
-        };
         return Err(Failure::usage(format!(
-            "--memory {} MB is too little for pieces of {SHORTEST_SECS} s: at least {} MB are needed",
-            args.memory / 1_000_000,
-            memory::separating(config, least).div_ceil(1_000_000)
+            "--memory {} MiB is too little for pieces of {SHORTEST_SECS} s: at least {} MiB are needed",
+            memory >> 20,
+            (takes(of_secs(SHORTEST_SECS + beside)) >> 20) + 1
         )));
     }
     let len_secs = shape.len_samples as f64 / rate;
@@ -124,16 +125,72 @@ pub(crate) fn cut(
     }))
 }
 
-impl Work<'_> {
+impl<'a> Work<'a> {
+    /// What is to be done about a recording that must be separated in pieces; nothing for others.
+    pub(super) fn of(
+        task: &'a Task<'a>,
+        file: &'a Path,
+        target: &'a Path,
+    ) -> Result<Option<Self>, Failure> {
+        if is_standard(file) {
+            return Ok(None);
+        }
+        let args = task.args;
+        let span = args.common.span()?;
+        let found = probe(file)?;
+        let mut shape = Shape::of(&found, span);
+        let config = task.config(task.working_rate(shape.sample_rate));
+        // A header's word is good enough to tell that a recording is short; a long one is read through.
+        if found.len_samples.is_some() && cut(task, &config, shape)?.is_none() {
+            return Ok(None);
+        }
+        let survey = AudioStream::survey(file, span)?;
+        shape.len_samples = survey.len_samples;
+        let Some(cut) = cut(task, &config, shape)? else {
+            return Ok(None);
+        };
+        let whole = "raise --memory, or choose a part with --start and --duration";
+        if task.onsets.is_some() || config.melody.is_some() || config.lyrics.is_some() {
+            return Err(Failure::usage(format!(
+                "--onsets, --melody and --lyrics count from the beginning of the recording, which has to be separated in \
+                 pieces: {whole}"
+            )));
+        }
+        if !task.overrides.is_empty() {
+            return Err(Failure::usage(format!(
+                "--assign names components of one model, but this recording needs several, one for each piece: {whole}"
+            )));
+        }
+        if task.working_rate(shape.sample_rate) != shape.sample_rate {
+            return Err(Failure::usage(format!(
+                "--sample-rate works on a recording as a whole, but this one needs pieces: {whole}"
+            )));
+        }
+        Ok(Some(Self {
+            task,
+            file,
+            target,
+            files: stem_files(args, &config.sources)?,
+            config,
+            cut,
+            survey,
+        }))
+    }
+
     /// Separate all pieces that are not there yet, and put them together.
-    pub(crate) fn run(&self, survey: &Survey, line: &mut Line) -> Result<Manifest, Failure> {
+    pub(super) fn run(&self, overwrite: bool, line: &mut Line) -> Result<Manifest, Failure> {
         let Self {
-            args, file, target, ..
+            task,
+            file,
+            target,
+            ref survey,
+            ..
         } = *self;
+        let args = task.args;
         let span = args.common.span()?;
         let pieces = self.cut.pieces(survey.len_samples)?;
         let sha256 = sha256_of_file(file)?;
-        let settings = json(&self.config)?;
+        let settings = task.settings(&self.config)?;
         let terms = Terms {
             version: env!("CARGO_PKG_VERSION"),
             sha256: &sha256,
@@ -147,17 +204,19 @@ impl Work<'_> {
                 .map(|piece| (piece.own.start, piece.own.end))
                 .collect(),
         };
-        self.check_room(survey)?;
+        self.check_room()?;
         let journal = Journal::open(target, &terms, args.resume, args.common.overwrite)?;
         let records = self.separate_pieces(&pieces, &journal, span, line)?;
         line.set_piece(None);
 
         // Under its final name once it is whole; until then the pieces stay.
-        let folder = OutputFolder::create(target, args.common.overwrite)?;
+        let folder = OutputFolder::create(target, overwrite)?;
         let gain = records
             .iter()
             .fold(1.0, |gain, record| record.gain.min(gain));
-        let written = self.put_together(folder.path(), &records, gain, &journal, survey, line)?;
+        let (metadata, lost) = Metadata::read(file)?;
+        let written =
+            self.put_together(folder.path(), &records, gain, &journal, &metadata, line)?;
         let rate = f64::from(survey.sample_rate);
         let mut notes = vec![format!(
             "separated in {} pieces of {:.0} s, each with a model of its own",
@@ -178,7 +237,7 @@ impl Work<'_> {
             sha256,
             format: survey.format.clone(),
             delay: survey.delay,
-            notes: survey.notes.clone(),
+            notes: [&survey.notes[..], &lost].concat(),
             sample_rate: survey.sample_rate,
             channels: survey.channels,
             len_samples: survey.len_samples as usize,
@@ -194,10 +253,13 @@ impl Work<'_> {
 
     /// Everything the user said that is not among the settings, by its content.
     fn knowledge(&self) -> Result<Vec<String>, Failure> {
-        let knowledge = &self.args.knowledge;
-        let hints = &self.args.hints;
+        let knowledge = &self.task.args.knowledge;
+        let hints = &self.task.args.hints;
         let given = knowledge.dictionary.iter().chain(&knowledge.score);
-        let given = given.chain(&hints.hint).chain(&self.args.stroke).cloned();
+        let given = given
+            .chain(&hints.hint)
+            .chain(&self.task.args.stroke)
+            .cloned();
         let regions = hints.regions.iter().map(|path| path.display().to_string());
         let mut known = vec![format!("hint strength {}", hints.hint_strength)];
         for text in given.chain(regions) {
@@ -208,9 +270,10 @@ impl Work<'_> {
     }
 
     /// Whether there is room for the pieces and what they are put together to.
-    fn check_room(&self, survey: &Survey) -> Result<(), Failure> {
+    fn check_room(&self) -> Result<(), Failure> {
+        let survey = &self.survey;
         let len = survey.len_samples as usize;
-        let stem = file_len_bytes(self.args.stems.format, survey.channels, len);
+        let stem = file_len_bytes(self.task.args.stems.format, survey.channels, len);
         let needed_bytes = 2 * stem * self.files.len() as u64;
         let there = self.target.ancestors().find(|folder| folder.is_dir());
         let there = there.unwrap_or(Path::new("."));
@@ -283,17 +346,18 @@ impl Work<'_> {
             instrument.score = instrument.score.as_ref().map(between);
         }
         let span = Span {
-            start_secs: self.args.common.start + secs(piece.read.start),
+            start_secs: self.task.args.common.start + secs(piece.read.start),
             duration_secs: Some(audio.len_samples() as f64 / rate),
         };
-        config.clues = self.args.hints.clues(audio, span)?;
+        config.strokes = self.task.strokes_at(audio.sample_rate())?;
+        config.clues = self.task.args.hints.clues(audio, span)?;
         let separation = separate(audio, &config, line)?;
         let folder = journal.begin(index)?;
         let before = match piece.fade_in {
             0 => None,
             _ => Some(read_tails(&journal.piece(index - 1), self.files.len())?),
         };
-        let format = self.args.stems.format;
+        let format = self.task.args.stems.format;
         let paths = stem_paths(&folder, &self.files, format);
         let len = (piece.own.end - piece.own.start) as usize;
         let mut gain = 1.0;
@@ -341,15 +405,18 @@ impl Work<'_> {
         records: &[Record],
         gain: f64,
         journal: &Journal,
-        survey: &Survey,
+        metadata: &Metadata,
         line: &mut Line,
     ) -> Result<Written, Failure> {
         const BLOCK: usize = 1 << 15;
-        let format = self.args.stems.format;
+        let format = self.task.args.stems.format;
         let paths = stem_paths(folder, &self.files, format);
+        let survey = &self.survey;
         let (rate, channels) = (survey.sample_rate, survey.channels);
         let len = survey.len_samples as usize;
-        let mut set = StemSet::create(&paths, format, rate, channels, len, 1.0)?;
+        let begin = (self.task.args.common.start * f64::from(rate)).round() as u64;
+        let metadata = metadata.clone().in_span(begin, survey.len_samples);
+        let mut set = StemSet::create_with(&paths, format, rate, channels, len, 1.0, &metadata)?;
         for (index, record) in records.iter().enumerate() {
             let parts = stem_paths(&journal.piece(index), &self.files, format);
             let mut streams = parts

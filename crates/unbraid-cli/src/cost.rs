@@ -1,0 +1,163 @@
+//! The size of a recording and what is wanted of it come in; the memory that it takes goes out.
+
+use unbraid::separate::{Recipe, recipe};
+use unbraid::spectrogram::Channels;
+use unbraid::{SeparateConfig, StftConfig};
+use unbraid_io::audio::{Probe, Span};
+
+/// The memory of the program itself.
+pub(crate) const PROGRAM_BYTES: u64 = 30_000_000;
+
+/// Values per bin and frame that the recipe for drums holds at once. Both were measured as the most memory of runs
+/// over 30 and 90 s, and rounded up.
+const PLANES_OF_DRUMS: u64 = 9;
+
+/// The same for a singer and a piano.
+const PLANES_OF_VOICE_AND_PIANO: u64 = 13;
+
+/// The same for instruments that are known, with the activations of all their notes; not measured.
+const PLANES_OF_INSTRUMENTS: u64 = 8;
+
+/// How large a recording and its spectrogram are.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Size {
+    pub(crate) samples: usize,
+    pub(crate) channels: usize,
+    pub(crate) frames: usize,
+    pub(crate) bins: usize,
+}
+
+impl Size {
+    /// The bytes of all samples.
+    fn audio_bytes(self) -> u64 {
+        4 * (self.samples as u64).saturating_mul(self.channels as u64)
+    }
+
+    /// The bytes of one value per bin and frame.
+    fn plane_bytes(self) -> u64 {
+        4 * (self.frames as u64).saturating_mul(self.bins as u64)
+    }
+}
+
+/// The most that factorising takes at once, beside the program: samples, the spectrogram, and what the grouping derives
+/// from it.
+pub(crate) fn factorize_bytes(size: Size, channels: Channels) -> u64 {
+    let planes = match channels {
+        Channels::Sum => 1,
+        Channels::Pan => size.channels as u64,
+    };
+    let audio = size.audio_bytes();
+    (2 * audio).max(audio + size.plane_bytes().saturating_mul(planes + 2))
+}
+
+/// The shape of a recording, or of a span of it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Shape {
+    pub(crate) sample_rate: u32,
+    pub(crate) channels: usize,
+    pub(crate) len_samples: u64,
+}
+
+impl Shape {
+    /// Of the span of a file, as far as its header says; without an end where it does not.
+    pub(crate) fn of(found: &Probe, span: Span) -> Self {
+        let rate = f64::from(found.sample_rate);
+        let behind = |secs: f64| (secs * rate).round() as u64;
+        let whole = found.len_samples.unwrap_or(u64::MAX);
+        let len = whole.saturating_sub(behind(span.start_secs));
+        Self {
+            sample_rate: found.sample_rate,
+            channels: found.channels,
+            len_samples: span.duration_secs.map_or(len, |secs| len.min(behind(secs))),
+        }
+    }
+}
+
+/// The most that separating a recording in one piece takes at once, beside the program.
+///
+/// At another rate the recording is there twice.
+pub(crate) fn separate_bytes(shape: Shape, working_rate: u32, config: &SeparateConfig) -> u64 {
+    let stft = config
+        .factorize
+        .stft
+        .unwrap_or_else(|| StftConfig::for_sample_rate(working_rate));
+    let original = shape.len_samples.saturating_mul(4 * shape.channels as u64);
+    let len = shape.len_samples as f64 * f64::from(working_rate) / f64::from(shape.sample_rate);
+    // Settings that are refused later cost nothing.
+    let hop = stft.hop_len.max(1) as f64;
+    let size = Size {
+        samples: len.ceil() as usize,
+        channels: shape.channels,
+        frames: (len / hop).ceil() as usize + 1,
+        bins: stft.fft_len / 2 + 1,
+    };
+    let of_channels = match config.factorize.channels {
+        Channels::Sum => 0,
+        Channels::Pan => size.channels as u64,
+    };
+    let planes = |count: u64| {
+        let planes = size.plane_bytes().saturating_mul(count + of_channels);
+        size.audio_bytes().saturating_add(planes)
+    };
+    let blind = factorize_bytes(size, config.factorize.channels);
+    let resampled = if working_rate == shape.sample_rate {
+        0
+    } else {
+        original
+    };
+    let separated = match recipe(config) {
+        Recipe::Blind => blind,
+        Recipe::Informed => planes(PLANES_OF_INSTRUMENTS).max(blind),
+        Recipe::Drums | Recipe::Hits => planes(PLANES_OF_DRUMS).max(blind),
+        Recipe::SingerAndPiano => planes(PLANES_OF_VOICE_AND_PIANO).max(blind),
+    };
+    separated.saturating_add(resampled)
+}
+
+/// Understand a size such as `2G`, `512M` or `1500000000`.
+pub(crate) fn parse_size(text: &str) -> Result<u64, String> {
+    let text = text.trim();
+    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+    let unit = match text[digits.len()..].to_ascii_uppercase().as_str() {
+        "" | "B" => 1_u64,
+        "K" | "KB" | "KIB" => 1 << 10,
+        "M" | "MB" | "MIB" => 1 << 20,
+        "G" | "GB" | "GIB" => 1 << 30,
+        _ => return Err("a size such as 2G or 800M is wanted".to_owned()),
+    };
+    let number: f64 = digits
+        .trim()
+        .parse()
+        .map_err(|_| "a size such as 2G or 800M is wanted".to_owned())?;
+    let bytes = number * unit as f64;
+    if bytes >= 1.0 && bytes < 2e18 {
+        return Ok(bytes as u64);
+    }
+    Err("a size above zero is wanted".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_are_understood() {
+        assert_eq!(parse_size("2G"), Ok(2 << 30));
+        assert_eq!(parse_size("1.5 GiB"), Ok(3 << 29));
+        assert_eq!(parse_size("800m"), Ok(800 << 20));
+        assert_eq!(parse_size("1000"), Ok(1000));
+        for wrong in ["", "G", "-2G", "2X", "nan", "inf", "0"] {
+            assert!(parse_size(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_recording_of_no_stated_length_takes_more_than_any_memory() {
+        let shape = Shape {
+            sample_rate: 44_100,
+            channels: 2,
+            len_samples: u64::MAX,
+        };
+        assert!(separate_bytes(shape, 44_100, &SeparateConfig::default()) > 1 << 50);
+    }
+}
