@@ -8,9 +8,7 @@ use unbraid::reference::{Factors, Problem};
 use unbraid::spectrogram::Quantity;
 use unbraid::testsignals::{noisy_spectrogram, product_spectrogram};
 
-use super::{assert_never_rises, config, exact};
-
-const BETAS: [f64; 9] = [-1.0, -0.5, 0.0, 0.5, 1.0, 1.5, 2.0, 2.5, 3.0];
+use super::{BETAS, assert_never_rises, config, exact};
 
 fn penalties() -> Vec<(&'static str, Penalties)> {
     let none = Penalties::default();

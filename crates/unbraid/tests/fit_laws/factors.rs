@@ -2,12 +2,12 @@
 
 use ndarray::{Array2, Array3};
 use unbraid::Spectrogram;
-use unbraid::fit::fit;
+use unbraid::fit::{fit, fit_best};
 use unbraid::model::{LowRank, Penalties, Start, Update};
 use unbraid::spectrogram::Quantity;
 use unbraid::testsignals::{noisy_spectrogram, positive, product_spectrogram};
 
-use super::{assert_never_rises, config, exact};
+use super::{OBJECTIVE_ROUNDING, assert_never_rises, config, exact};
 
 #[test]
 fn roles_and_permissions_hold_with_and_without_looking_ahead() {

@@ -6,6 +6,8 @@ mod running;
 
 use unbraid::fit::FitConfig;
 
+const BETAS: [f64; 9] = [-1.0, -0.5, 0.0, 0.5, 1.0, 1.5, 2.0, 2.5, 3.0];
+
 /// The objective is a sum of some ten thousand f32 terms, rounded at 6e-8 each: this much of it
 /// may be noise.
 const OBJECTIVE_ROUNDING: f64 = 2e-6;

@@ -7,7 +7,7 @@ use unbraid::model::{LowRank, Penalties, Start, Update};
 use unbraid::spectrogram::Quantity;
 use unbraid::testsignals::noisy_spectrogram;
 
-use super::config;
+use super::{BETAS, config};
 
 #[test]
 fn the_same_seed_gives_the_same_bytes_at_any_thread_count() {
