@@ -61,12 +61,11 @@ pub(crate) fn percussive(features: &Features, bass_counts: bool) -> (f64, Vec<Ev
 
 /// The same by nothing that was learnt: as far as the mixture is percussive where it sounds.
 fn percussive_by_eye(features: &Features) -> (f64, Vec<Evidence>) {
-    let (feature, value, share) = match features.percussive_share {
-        Some(share) => (Feature::PercussiveShare, share, share),
-        None => {
-            let sustained = features.sustained_share;
-            (Feature::SustainedShare, sustained, 1.0 - sustained)
-        }
+    let (feature, value, share) = if let Some(share) = features.percussive_share {
+        (Feature::PercussiveShare, share, share)
+    } else {
+        let sustained = features.sustained_share;
+        (Feature::SustainedShare, sustained, 1.0 - sustained)
     };
     let certain = share.clamp(0.02, 0.98);
     let log_odds = (certain / (1.0 - certain)).ln();
@@ -100,17 +99,16 @@ fn drum_kinds(features: &Features) -> [(f64, Evidence); 4] {
     ];
     let scores: [(f64, Evidence); 4] = std::array::from_fn(|class| {
         let feature = DRUM_SHARES[class];
-        let (feature, value, score) = match feature.of(features) {
-            Some(share) => (feature, share, share.max(0.01).ln()),
-            None => {
-                let (feature, value, divide) = by_eye[class];
-                let score = match class {
-                    0 | 2 => (value - divide) / DRUM_KIND_WIDTH,
-                    1 => 0.0,
-                    _ => -2.0,
-                };
-                (feature, value, score)
-            }
+        let (feature, value, score) = if let Some(share) = feature.of(features) {
+            (feature, share, share.max(0.01).ln())
+        } else {
+            let (feature, value, divide) = by_eye[class];
+            let score = match class {
+                0 | 2 => (value - divide) / DRUM_KIND_WIDTH,
+                1 => 0.0,
+                _ => -2.0,
+            };
+            (feature, value, score)
         };
         let words = feature.words(value);
         let evidence = Evidence {
@@ -223,7 +221,9 @@ impl<'a> Contest<'a> {
         }
         let total: f64 = posteriors.iter().sum();
         if total > 0.0 && kinds.is_some() {
-            posteriors.iter_mut().for_each(|it| *it /= total);
+            for posterior in &mut posteriors {
+                *posterior /= total;
+            }
         } else if kinds.is_some() {
             posteriors[self.fallback] = 1.0;
         }

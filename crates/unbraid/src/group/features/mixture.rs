@@ -131,14 +131,15 @@ pub fn class_shares(
     ))
 }
 
+/// Writes one of several evidences, by its number, for some frames: `(frames, bins)`.
+type Writing<'a> = dyn FnMut(usize, Range<usize>, &mut ArrayViewMut2<'_, f32>) + 'a;
+
 /// The share of every component's energy that lies where each of some evidences is, `(components, evidences)`.
-///
-/// `evidence(number, frames, out)` writes one of them for some frames, `(frames, bins)`.
 fn energy_shares(
     factors: &FactorView<'_>,
     spectrogram: ArrayView2<'_, f32>,
     evidences: usize,
-    evidence: &mut dyn FnMut(usize, Range<usize>, &mut ArrayViewMut2<'_, f32>),
+    evidence: &mut Writing<'_>,
 ) -> Array2<f32> {
     // The gains scale whole components; folded into the templates they need no axis of their own.
     let mut templates = factors.templates.to_owned();

@@ -28,7 +28,7 @@ impl Groups {
         let pitched: Vec<usize> = (0..sources.len())
             .filter(|&at| {
                 let kind = sources[at].kind;
-                !kind.is_some_and(Kind::is_percussive) && !(has_bass && kind == Some(Kind::Bass))
+                !(kind.is_some_and(Kind::is_percussive) || has_bass && kind == Some(Kind::Bass))
             })
             .collect();
         let mut groups: Vec<Group> = Vec::new();

@@ -143,7 +143,7 @@ pub struct DrumsTask<'a> {
 /// z_s ∝ network_s ^ a · grouped_s ^ (1 − a),    Σ_s z_s = 1,
 /// ```
 ///
-/// free components are fitted to each V·z_s, then all together to V, and the masks of several such fits are averaged.
+/// free components are fitted to each `V·z_s`, then all together to V, and the masks of several such fits are averaged.
 /// Pitched sources, which the network does not tell from each other, are one part; grouped components share it out.
 ///
 /// # Errors
@@ -191,7 +191,7 @@ pub fn drums(
             ..factors
         };
         let second_classes = class_shares(&second_factors, values.view(), &heard)?;
-        let mut opinions = vec![
+        let opinions = [
             Opinion {
                 model: &factorization.fit.model,
                 group_of: groups.of_decisions(&grouping),
@@ -201,13 +201,6 @@ pub fn drums(
                 group_of: groups.of_classes(&second_classes),
             },
         ];
-        if std::env::var_os("KNOB_FEATURES").is_some() {
-            let by_features = group_by(&factors, task.sources, task.overrides, Basis::Features)?;
-            opinions.push(Opinion {
-                model: &factorization.fit.model,
-                group_of: groups.of_decisions(&by_features),
-            });
-        }
         let mut stems = task.stems;
         if let (Some(own), Render::Ratio { exponent }) = (config.exponent, &mut stems.render) {
             *exponent = own;
