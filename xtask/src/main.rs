@@ -13,6 +13,7 @@ mod clips;
 mod crosscheck;
 mod demo;
 mod files;
+mod licenses;
 mod piano;
 mod python;
 mod quality;
@@ -41,6 +42,8 @@ enum Command {
     Crosscheck(crosscheck::Arguments),
     /// Read files of other people's encoders, whole and damaged, and write docs/formats.md
     Files(files::Arguments),
+    /// Gather the licences of everything inside the binary, for `unbraid licenses`
+    Licenses(licenses::Arguments),
     /// Measure our speed beside that of other people's programs, and write `docs/speed.md`
     Bench(bench::Arguments),
     /// Answer the questions of `bench`, a line each, until there are no more
@@ -59,6 +62,7 @@ fn main() -> ExitCode {
         Command::Test(arguments) => test::run(&arguments),
         Command::Crosscheck(arguments) => crosscheck::run(&arguments),
         Command::Files(arguments) => files::run(&arguments),
+        Command::Licenses(arguments) => licenses::run(&arguments),
         Command::Bench(arguments) => bench::run(&arguments).map(|()| ExitCode::SUCCESS),
         Command::BenchWorker => bench::worker::run().map(|()| ExitCode::SUCCESS),
         Command::Quality(arguments) => quality::run(&arguments).map(|()| ExitCode::SUCCESS),

@@ -1,6 +1,8 @@
 //! Recordings go out to other people's encoders; what we read of their files is compared, and `docs/formats.md` goes out.
 
+mod batch;
 mod cases;
+mod compare;
 mod corrupted;
 mod report;
 mod speed;
@@ -59,17 +61,18 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
     std::fs::create_dir_all(&folder)
         .with_context(|| format!("cannot make {}", folder.display()))?;
     if arguments.data {
-        return cases::write_data(&folder, &root().join("crates/unbraid-io/tests/data"))
+        return compare::write_data(&folder, &root().join("crates/unbraid-io/tests/data"))
             .map(|()| ExitCode::SUCCESS);
     }
-    let rows = cases::compare(&folder, arguments.only.as_deref())?;
+    let rows = compare::compare(&folder, arguments.only.as_deref())?;
     if arguments.only.is_some() {
         print!("{}", report::table(&rows));
         return Ok(ExitCode::SUCCESS);
     }
     let damage = corrupted::sweep(&folder)?;
+    let batch = batch::run(&folder)?;
     let speed = speed::measure(&folder)?;
-    let page = report::page(&rows, &damage, &speed);
+    let page = report::page(&rows, &damage, &batch, &speed);
     if arguments.write {
         let path = root().join("docs/formats.md");
         std::fs::write(&path, page).with_context(|| format!("cannot write {}", path.display()))?;
@@ -77,7 +80,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
         print!("{page}");
     }
     Ok(
-        if rows.iter().all(cases::Row::is_fine) && damage.iter().all(corrupted::Damage::is_fine) {
+        if rows.iter().all(compare::Row::is_fine) && damage.iter().all(corrupted::Damage::is_fine) {
             ExitCode::SUCCESS
         } else {
             ExitCode::FAILURE
