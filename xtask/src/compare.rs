@@ -94,13 +94,12 @@ fn compared(
     maps: &[&str],
     chart: &Path,
 ) -> Result<String> {
-    let mut command = match &arguments.program {
-        Some(program) => Command::new(program),
-        None => {
-            let mut command = Command::new(env!("CARGO"));
-            command.args(["run", "--release", "--quiet", "-p", "unbraid-cli", "--"]);
-            command
-        }
+    let mut command = if let Some(program) = &arguments.program {
+        Command::new(program)
+    } else {
+        let mut command = Command::new(env!("CARGO"));
+        command.args(["run", "--release", "--quiet", "-p", "unbraid-cli", "--"]);
+        command
     };
     command
         .current_dir(root())

@@ -130,7 +130,7 @@ pub(crate) fn parse_size(text: &str) -> Result<u64, String> {
         .parse()
         .map_err(|_| "a size such as 2G or 800M is wanted".to_owned())?;
     let bytes = number * unit as f64;
-    if bytes >= 1.0 && bytes < 2e18 {
+    if (1.0..2e18).contains(&bytes) {
         return Ok(bytes as u64);
     }
     Err("a size above zero is wanted".to_owned())

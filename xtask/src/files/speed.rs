@@ -103,9 +103,15 @@ fn measure_alone(folder: &Path) -> Result<Vec<Speed>> {
         .map(|((name, file, work), library)| {
             let path = folder.join(file);
             let ours = median(|| match work {
-                Work::Read(_) => Ok(drop(read_audio(&path, Span::default())?)),
+                Work::Read(_) => {
+                    let _: () = drop(read_audio(&path, Span::default())?);
+                    Ok(())
+                }
                 Work::Write(format) => write(&path, *format, &audio),
-                Work::Resample(rate) => Ok(drop(resample(&audio, *rate)?)),
+                Work::Resample(rate) => {
+                    let _: () = drop(resample(&audio, *rate)?);
+                    Ok(())
+                }
             })?;
             let options = match work {
                 Work::Read(_) => format!("-i {file} -f f32le /dev/null"),

@@ -111,13 +111,12 @@ fn separated(
         ..
     } = separate(&audio, &config, line)?;
     let from_components = components.is_some();
-    let (factorization, grouping) = match components {
-        Some(found) => found,
-        None => {
-            let factorization = factorize(&audio, &config.factorize, line)?;
-            let grouping = factorization.group(&sources, &Overrides::none())?;
-            (factorization, grouping)
-        }
+    let (factorization, grouping) = if let Some(found) = components {
+        found
+    } else {
+        let factorization = factorize(&audio, &config.factorize, line)?;
+        let grouping = factorization.group(&sources, &Overrides::none())?;
+        (factorization, grouping)
     };
     Ok(Explained {
         title: title.display().to_string(),
@@ -157,15 +156,14 @@ fn from_folder(args: &ExplainArgs, line: &mut Line) -> Result<Explained, Failure
     let factorization = read_fit(&folder)?;
     let overrides = Overrides::parse(&args.assign)?;
     let grouped = grouping_of(args, &folder, manifest)?;
-    let (grouping, stems) = match grouped {
-        Some(found) => found,
-        None => {
-            let sources = named_sources(args, &overrides)?;
-            (
-                factorization.group(&sources, &overrides)?,
-                StemsConfig::default(),
-            )
-        }
+    let (grouping, stems) = if let Some(found) = grouped {
+        found
+    } else {
+        let sources = named_sources(args, &overrides)?;
+        (
+            factorization.group(&sources, &overrides)?,
+            StemsConfig::default(),
+        )
     };
     let sharing = factorization.sharing(
         &grouping.members(),

@@ -242,7 +242,11 @@ pub fn together(
         let truths = two_on_one_pitch(0.0, playing, seed);
         let mixture = Audio::new(&truths[0].samples() + &truths[1].samples(), SAMPLE_RATE)?;
         let stft = Stft::new(StftConfig::for_sample_rate(SAMPLE_RATE))?;
-        let magnitudes = |audio: &Audio| stft.forward(audio).view().mapv(|value| value.norm());
+        let magnitudes = |audio: &Audio| {
+            stft.forward(audio)
+                .view()
+                .mapv(realfft::num_complex::Complex::norm)
+        };
         let each = [magnitudes(&truths[0]), magnitudes(&truths[1])];
         let values = if interfering {
             magnitudes(&mixture)

@@ -85,14 +85,13 @@ fn separate(task: &Task<'_>, track: &Track, mut line: Line) -> Result<Option<Don
         }
         overwrite = true;
     }
-    let manifest = match Work::of(task, &track.file, &target)? {
-        Some(work) => work.run(overwrite, &mut line)?,
-        None => {
-            let folder = OutputFolder::create(&target, overwrite)?;
-            let manifest = task.one(&track.file, folder.path(), &mut line)?;
-            folder.commit()?;
-            manifest
-        }
+    let manifest = if let Some(work) = Work::of(task, &track.file, &target)? {
+        work.run(overwrite, &mut line)?
+    } else {
+        let folder = OutputFolder::create(&target, overwrite)?;
+        let manifest = task.one(&track.file, folder.path(), &mut line)?;
+        folder.commit()?;
+        manifest
     };
     line.finish();
     Ok(Some(Done {

@@ -263,7 +263,7 @@ impl Metadata {
         let tracks = self
             .cuesheet
             .iter()
-            .flat_map(|sheet| sheet.track_sample_ranges());
+            .flat_map(flac_codec::metadata::Cuesheet::track_sample_ranges);
         let tracks = tracks.enumerate().map(|(track, samples)| Cue {
             sample: samples.start,
             label: format!("Track {}", track + 1).into_bytes(),

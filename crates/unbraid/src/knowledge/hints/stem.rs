@@ -176,7 +176,7 @@ impl Evidence {
         for (source, claims) in claims.chunks_exact_mut(shares.len()).enumerate() {
             let side = usize::from(source != self.source);
             for (claim, &share) in claims.iter_mut().zip(shares) {
-                *claim *= self.table[usize::from(share) * TABLE >> 16][side];
+                *claim *= self.table[(usize::from(share) * TABLE) >> 16][side];
             }
         }
     }
@@ -208,7 +208,7 @@ impl Comparison {
             let heard = &heard[stem.source * loudness.len()..][..loudness.len()];
             for ((&heard, &said), &loudness) in heard.iter().zip(said).zip(loudness) {
                 let row = ((heard * HEARD as f32) as usize).min(HEARD - 1);
-                histogram[[row, usize::from(said) * SAID >> 16]] += f64::from(loudness);
+                histogram[[row, (usize::from(said) * SAID) >> 16]] += f64::from(loudness);
             }
         }
     }
