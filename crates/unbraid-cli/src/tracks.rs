@@ -18,7 +18,7 @@ pub(crate) struct Track {
 /// What was given, walked through.
 #[derive(Debug, Default)]
 pub(crate) struct Tracks {
-    pub(crate) tracks: Vec<Track>,
+    pub(crate) list: Vec<Track>,
     /// What could not be looked into.
     pub(crate) unreadable: Vec<unbraid_io::Error>,
     /// Whether more was given than one file.
@@ -59,7 +59,7 @@ impl Tracks {
         let mut seen = HashSet::new();
         files.retain(|file| seen.insert(file.clone()));
         let names = names(&files, &common(given));
-        found.tracks = files
+        found.list = files
             .into_iter()
             .zip(names)
             .map(|(file, name)| Track { file, name })
@@ -149,7 +149,7 @@ mod tests {
 
     fn named(files: &[&str]) -> Vec<String> {
         let files: Vec<PathBuf> = files.iter().map(PathBuf::from).collect();
-        let tracks = Tracks::of(&files, Path::new("separated")).unwrap().tracks;
+        let tracks = Tracks::of(&files, Path::new("separated")).unwrap().list;
         tracks
             .into_iter()
             .map(|track| track.name.display().to_string())

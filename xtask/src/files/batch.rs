@@ -53,7 +53,14 @@ fn library(folder: &Path) -> Result<()> {
             OutputFormat::Flac
         };
         let (channels, len) = (audio.channels(), audio.len_samples());
-        let mut set = StemSet::create(&[path.clone()], format, 16_000, channels, len, 1.0)?;
+        let mut set = StemSet::create(
+            std::slice::from_ref(&path),
+            format,
+            16_000,
+            channels,
+            len,
+            1.0,
+        )?;
         set.write(audio.samples().insert_axis(ndarray::Axis(0)))?;
         set.finish()?;
         let bytes = fs::read(&path)?;

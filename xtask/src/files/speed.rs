@@ -144,11 +144,12 @@ fn libraries(folder: &Path) -> Result<Vec<Option<f64>>> {
         .spawn()?;
     let mut lines = String::new();
     for (_, file, work) in &ROWS {
-        lines += &match work {
+        let line = match work {
             Work::Read(_) => format!("read\t{file}\t-\n"),
             Work::Write(format) => format!("write\tlong.wav\ttheirs.{}\n", format.extension()),
             Work::Resample(rate) => format!("resample\tlong.wav\t{rate}\n"),
         };
+        lines.push_str(&line);
     }
     let mut stdin = process.stdin.take().context("it was asked for")?;
     stdin.write_all(lines.as_bytes())?;

@@ -4,6 +4,10 @@ use unbraid::recipe::voice_piano::VoicePianoConfig;
 
 /// One way of separating a singer from a piano.
 #[derive(Debug)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is one more thing that is known"
+)]
 pub(crate) struct Row {
     pub(crate) name: &'static str,
     /// Whether the notes are known.

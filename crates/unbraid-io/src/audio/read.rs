@@ -373,8 +373,15 @@ mod tests {
     fn a_small_file_does_not_decode_to_more_than_is_allowed() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("silence.flac");
-        let mut set =
-            StemSet::create(&[path.clone()], OutputFormat::Flac, 8000, 2, 500_000, 1.0).unwrap();
+        let mut set = StemSet::create(
+            std::slice::from_ref(&path),
+            OutputFormat::Flac,
+            8000,
+            2,
+            500_000,
+            1.0,
+        )
+        .unwrap();
         set.write(ndarray::Array3::zeros((1, 2, 500_000)).view())
             .unwrap();
         set.finish().unwrap();

@@ -34,7 +34,8 @@ pub fn recordings_below(folder: &Path, except: &Path) -> Vec<Result<PathBuf, Err
             let path = entry.path();
             path.join(MANIFEST).exists() || except.is_some() && path.canonicalize().ok() == except
         };
-        !is_hidden && !(entry.file_type().is_dir() && is_output())
+        let is_skipped = is_hidden || entry.file_type().is_dir() && is_output();
+        !is_skipped
     };
     let found = WalkDir::new(folder).sort_by_file_name().into_iter();
     found

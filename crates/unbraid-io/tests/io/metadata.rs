@@ -108,10 +108,7 @@ fn rewritten(from: &Path, to: &Path, format: OutputFormat) -> PathBuf {
         audio,
         "{format}"
     );
-    assert_eq!(
-        read_audio(&second, Span::default()).unwrap().audio.peak(),
-        0.0
-    );
+    assert!(read_audio(&second, Span::default()).unwrap().audio.peak() <= 0.0);
     first
 }
 

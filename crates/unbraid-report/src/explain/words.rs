@@ -34,13 +34,14 @@ fn listed(names: &[String]) -> String {
 /// The sources and their colours.
 pub(super) fn legend(page: &ExplainPage<'_>) -> String {
     let sources = page.grouping.sources.iter().enumerate();
-    sources
+    let marked: Vec<String> = sources
         .map(|(index, source)| {
             let color = hex(source_color(index));
             let name = escape(&source.name);
             format!("<span style=\"--c:{color}\"><span class=\"key\"></span>{name}</span> ")
         })
-        .collect()
+        .collect();
+    marked.concat()
 }
 
 /// How the recipe went on from the components, if it did.
@@ -167,7 +168,8 @@ fn onset_chart(points: &[OnsetScores]) -> String {
             100.0 * point.purity
         );
     }
-    let lines: [(&str, &str, fn(&OnsetScores) -> f64); 2] = [
+    type Curve = (&'static str, &'static str, fn(&OnsetScores) -> f64);
+    let lines: [Curve; 2] = [
         ("ideal mask", "#56b4e9", |point| point.ideal_db),
         ("two components", "#0072b2", |point| point.nmf_db),
     ];

@@ -217,7 +217,7 @@ mod tests {
         let example = Example::new(samples, 8000).unwrap().with_note(69.0);
         let stft = StftConfig::with_fft_len(512);
         let learnt = learn("piano", vec![example], stft, 8000, Provenance::default()).unwrap();
-        let bytes = embedded_bytes(&[learnt.clone()]).unwrap();
+        let bytes = embedded_bytes(std::slice::from_ref(&learnt)).unwrap();
         let again = under(&parse(&bytes).unwrap(), stft, 8000).unwrap();
         for (a, b) in again.atoms().iter().zip(learnt.atoms()) {
             assert_eq!((a.note, a.slice, a.level), (b.note, b.slice, b.level));

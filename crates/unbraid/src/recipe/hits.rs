@@ -439,10 +439,11 @@ fn average(own: ArrayView2<'_, f32>, frames: &[usize], lags: usize) -> Array2<f3
     for (at, &frame) in frames.iter().enumerate() {
         let next = frames.get(at + 1).copied().unwrap_or(count).min(count);
         let until = next.min(frame + lags);
-        for lag in 0..until.saturating_sub(frame) {
+        let lasts = until.saturating_sub(frame);
+        for (lag, times) in times.iter_mut().take(lasts).enumerate() {
             let mut row = sum.row_mut(lag);
             row += &own.row(frame + lag);
-            times[lag] += 1.0;
+            *times += 1.0;
         }
     }
     for (mut row, times) in sum.outer_iter_mut().zip(&times) {
@@ -451,8 +452,8 @@ fn average(own: ArrayView2<'_, f32>, frames: &[usize], lags: usize) -> Array2<f3
         }
     }
     // What no stroke lasted long enough to show dies away.
-    for lag in 1..lags {
-        if times[lag] <= 0.0 {
+    for (lag, &times) in times.iter().enumerate().skip(1) {
+        if times <= 0.0 {
             let fading = sum.row(lag - 1).mapv(|x| 0.8 * x);
             sum.row_mut(lag).assign(&fading);
         }

@@ -105,6 +105,7 @@ fn heading(comparison: &Comparison) -> String {
 
 type Table = (Vec<String>, Vec<Vec<String>>);
 
+#[expect(clippy::too_many_lines, reason = "one table after the other")]
 fn tables(comparison: &Comparison) -> Vec<Table> {
     let mut tables = vec![scores(&comparison.rows), costs(&comparison.rows)];
     if let Some(why) = &comparison.why {

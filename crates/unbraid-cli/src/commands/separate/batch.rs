@@ -31,7 +31,7 @@ const WRITTEN_EVERY: Duration = Duration::from_secs(2);
 pub(super) fn run(task: &Task<'_>, given: Tracks) -> Result<(), Failure> {
     let args = task.args;
     if !args.common.overwrite && !args.resume {
-        for track in &given.tracks {
+        for track in &given.list {
             let path = args.output.join(&track.name);
             restore(&path)?;
             if path.exists() {
@@ -42,7 +42,7 @@ pub(super) fn run(task: &Task<'_>, given: Tracks) -> Result<(), Failure> {
     if given.is_batch {
         return Run::new(task, given)?.run();
     }
-    let track = &given.tracks[0];
+    let track = &given.list[0];
     let line = Line::new(&track.file.display().to_string(), args.common.quiet);
     let done = separate(task, track, line)?;
     match done {
@@ -206,7 +206,7 @@ impl<'a> Run<'a> {
             task,
             lines: MultiProgress::new(),
             state: Mutex::new(State {
-                waiting: (0..given.tracks.len()).collect(),
+                waiting: (0..given.list.len()).collect(),
                 recordings,
                 written: Instant::now(),
                 manifests: Vec::new(),
@@ -216,7 +216,7 @@ impl<'a> Run<'a> {
             }),
             earlier,
             freed: Condvar::new(),
-            tracks: given.tracks,
+            tracks: given.list,
         })
     }
 

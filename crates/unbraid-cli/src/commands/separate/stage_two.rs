@@ -12,9 +12,10 @@ use unbraid::stems::StemBlocks;
 use unbraid::{Audio, Separation, separate};
 use unbraid_io::atomic::OutputFolder;
 use unbraid_io::audio::{OutputFormat, Span, StemSet, WrittenStems, read_audio};
-use unbraid_io::project::{Output, write_manifest};
+use unbraid_io::project::{Manifest, Output, write_manifest};
 
 use super::{Task, describe, json, manifest, print_json};
+use crate::args::SeparateArgs;
 use crate::failure::Failure;
 use crate::input;
 use crate::progress::Line;
@@ -69,16 +70,8 @@ pub(super) fn run(task: &Task<'_>, folder: &Path) -> Result<(), Failure> {
             Some(separation)
         });
     }
-    let mut names: Vec<String> = Vec::new();
-    for (stem, separation) in stems.iter().zip(&separations) {
-        match separation {
-            None => names.push(stem.name.clone()),
-            Some(separation) => {
-                names.extend(separation.sources.iter().map(|source| source.name.clone()));
-            }
-        }
-    }
-    let left = left_of(song_audio, &stems)?;
+    let mut names = file_names(&stems, &separations);
+    let left = left_of(song_audio, &stems);
     let loudest = left.iter().fold(0.0_f32, |most, x| most.max(x.abs()));
     let peak = song_audio.peak();
     let residual = loudest > ROUNDING * peak;
@@ -141,6 +134,10 @@ pub(super) fn run(task: &Task<'_>, folder: &Path) -> Result<(), Failure> {
     write_manifest(output.path(), &result)?;
     output.commit()?;
     line.finish();
+    print(args, song, &target, result)
+}
+
+fn print(args: &SeparateArgs, song: &Path, target: &Path, result: Manifest) -> Result<(), Failure> {
     if args.common.json {
         return print_json(&[result]);
     }
@@ -154,6 +151,20 @@ pub(super) fn run(task: &Task<'_>, folder: &Path) -> Result<(), Failure> {
         }
     }
     Ok(())
+}
+
+/// The names of the files, without their endings.
+fn file_names(stems: &[Stem], separations: &[Option<Separation>]) -> Vec<String> {
+    let mut names = Vec::new();
+    for (stem, separation) in stems.iter().zip(separations) {
+        match separation {
+            None => names.push(stem.name.clone()),
+            Some(separation) => {
+                names.extend(separation.sources.iter().map(|source| source.name.clone()));
+            }
+        }
+    }
+    names
 }
 
 /// The stems of a folder, with what each is to be taken apart into.
@@ -202,6 +213,12 @@ fn stems(
             folder.display()
         )));
     }
+    assign(&mut stems, sources, folder)?;
+    Ok(stems)
+}
+
+/// Say what each stem is to be taken apart into.
+fn assign(stems: &mut [Stem], sources: &[Source], folder: &Path) -> Result<(), Failure> {
     for source in sources {
         let struck = is_struck(std::slice::from_ref(source));
         if source.kind == Some(Kind::Rest) && !struck {
@@ -225,7 +242,7 @@ fn stems(
         };
         stems[home].sources.push(source.clone());
     }
-    for stem in &mut stems {
+    for stem in stems {
         let whole = matches!(
             (&stem.sources[..], stem.name.as_str()),
             (
@@ -271,7 +288,7 @@ fn stems(
             });
         }
     }
-    Ok(stems)
+    Ok(())
 }
 
 /// The stems of the usual networks that a source may be in, the likeliest first.
@@ -287,12 +304,12 @@ fn homes(kind: Option<Kind>) -> &'static [&'static str] {
 }
 
 /// What the stems leave of the song.
-fn left_of(song: &Audio, stems: &[Stem]) -> Result<Array2<f32>, Failure> {
+fn left_of(song: &Audio, stems: &[Stem]) -> Array2<f32> {
     let mut left = song.samples().to_owned();
     for stem in stems {
         left -= &stem.audio.samples();
     }
-    Ok(left)
+    left
 }
 
 /// One or several files' samples, in order.

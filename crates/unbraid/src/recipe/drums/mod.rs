@@ -344,6 +344,6 @@ mod tests {
         );
         let [kick, _, hat] = loops();
         assert!(likeness(&stems[0], &kick) > 0.8 && likeness(&stems[1], &hat) > 0.6);
-        assert_eq!(stems[2].peak(), 0.0);
+        assert!(stems[2].peak() <= 0.0);
     }
 }
