@@ -19,7 +19,7 @@ use unbraid::recipe::Instrument;
 use unbraid::{Audio, SeparateConfig, separate};
 use unbraid_io::knowledge::{read_dictionary, read_lyrics, read_melody, read_score};
 
-use self::rows::{ROWS, Row};
+use self::rows::{Knowledge, ROWS, Row};
 use crate::clips::{self, Clip};
 use crate::root;
 use crate::score::{downmix, rows};
@@ -210,21 +210,29 @@ impl<'a> Subject<'a> {
             settings[name] = value;
         }
         config.voice_piano = serde_json::from_value(settings)?;
-        if piano.is_some() || row.score {
+        if piano.is_some() || row.known.contains(&Knowledge::Score) {
             let score = read_score(&clip.folder.join("piano.mid"));
             config.instruments.push(Instrument {
                 source: clip.sources[1 - self.voice].name.clone(),
                 dictionary: piano.cloned(),
-                score: row.score.then_some(score).transpose()?,
+                score: row
+                    .known
+                    .contains(&Knowledge::Score)
+                    .then_some(score)
+                    .transpose()?,
             });
         }
-        if row.melody {
+        if row.known.contains(&Knowledge::Melody) {
             config.melody = Some(self.pitch.clone().context("no pitch of the clean voice")?);
         }
-        if row.lyrics {
+        if row.known.contains(&Knowledge::Lyrics) {
             config.lyrics = Some(self.lyrics()?);
         }
-        if let Some(share) = row.leak {
+        let leaking = row.known.iter().find_map(|known| match known {
+            Knowledge::Leaking(share) => Some(*share),
+            _ => None,
+        });
+        if let Some(share) = leaking {
             let voice = &clip.truths[self.voice].samples();
             let leak = clip.truths[1 - self.voice].samples().mapv(|x| share * x);
             config.clues.stems.push(HintedStem {

@@ -2,6 +2,21 @@
 
 use unbraid::recipe::voice_piano::VoicePianoConfig;
 
+/// What is known beforehand.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum Knowledge {
+    /// The notes.
+    Score,
+    /// The pitch: that of the clean voice by pYIN.
+    Melody,
+    /// The phonemes.
+    Lyrics,
+    /// The true voice with this share of the piano, as another program's stem.
+    Leaking(f32),
+}
+
+use Knowledge::{Leaking, Lyrics, Melody, Score};
+
 /// One way of separating a singer from a piano.
 #[derive(Debug)]
 #[expect(
@@ -10,14 +25,7 @@ use unbraid::recipe::voice_piano::VoicePianoConfig;
 )]
 pub(crate) struct Row {
     pub(crate) name: &'static str,
-    /// Whether the notes are known.
-    pub(crate) score: bool,
-    /// Whether the pitch is known: that of the clean voice by pYIN.
-    pub(crate) melody: bool,
-    /// Whether the phonemes are known.
-    pub(crate) lyrics: bool,
-    /// The true voice with so much of the piano as another program's stem.
-    pub(crate) leak: Option<f32>,
+    pub(crate) known: &'static [Knowledge],
     /// What is changed in the recipe.
     pub(crate) settings: fn(&mut VoicePianoConfig),
     /// Whether it is measured on mixtures that were made, too.
@@ -26,10 +34,7 @@ pub(crate) struct Row {
 
 const PLAIN: Row = Row {
     name: "",
-    score: false,
-    melody: false,
-    lyrics: false,
-    leak: None,
+    known: &[],
     settings: |_| {},
     on_made: false,
 };
@@ -48,46 +53,42 @@ pub(crate) static ROWS: [Row; 22] = [
     },
     Row {
         name: "--score",
-        score: true,
+        known: &[Score],
         ..PLAIN
     },
     Row {
         name: "--melody",
-        melody: true,
+        known: &[Melody],
         ..PLAIN
     },
     Row {
         name: "--lyrics",
-        lyrics: true,
+        known: &[Lyrics],
         ..PLAIN
     },
     Row {
         name: "--score --melody",
-        score: true,
-        melody: true,
+        known: &[Score, Melody],
         ..PLAIN
     },
     Row {
         name: "--score --lyrics",
-        score: true,
-        lyrics: true,
+        known: &[Score, Lyrics],
         ..PLAIN
     },
     Row {
         name: "--score --melody --lyrics",
-        score: true,
-        melody: true,
-        lyrics: true,
+        known: &[Score, Melody, Lyrics],
         ..PLAIN
     },
     Row {
         name: "--hint, 30 % leaking",
-        leak: Some(0.3),
+        known: &[Leaking(0.3)],
         ..PLAIN
     },
     Row {
         name: "--hint, 60 % leaking",
-        leak: Some(0.6),
+        known: &[Leaking(0.6)],
         ..PLAIN
     },
     Row {
