@@ -172,7 +172,7 @@ impl<'a> Run<'a> {
     fn new(task: &'a Task<'a>, given: Tracks) -> Result<Self, Failure> {
         let output = &task.args.output;
         let mut recordings: Vec<BatchRecording> = given
-            .tracks
+            .list
             .iter()
             .map(|track| BatchRecording {
                 path: track.file.display().to_string(),
