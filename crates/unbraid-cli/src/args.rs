@@ -528,9 +528,20 @@ pub(crate) struct KnowledgeArgs {
     #[arg(long, value_name = "SOURCE=FILE")]
     pub(crate) dictionary: Vec<String>,
 
-    /// The notes that the sources with a dictionary play: a MIDI file. With several dictionaries, `SOURCE=FILE`
+    /// The notes that the piano, or a source with a dictionary, plays: a MIDI file. With several dictionaries,
+    /// `SOURCE=FILE`
     #[arg(long, value_name = "FILE")]
     pub(crate) score: Vec<String>,
+
+    /// What pitch is sung, for voice,piano: lines of seconds, Hz and perhaps a confidence, as Sonic Visualiser, Tony,
+    /// pYIN and CREPE write them, and as `f0.csv` beside the stems. Below a confidence of 0.5 the recording decides
+    #[arg(long, value_name = "FILE")]
+    pub(crate) melody: Option<PathBuf>,
+
+    /// Which words are sung when, for voice,piano: LRC, UltraStar, TextGrid, HTS or Audacity labels. They say where the
+    /// voice is silent, phonemes also where it has no pitch, and UltraStar's pitches on which note it sings
+    #[arg(long, value_name = "FILE")]
+    pub(crate) lyrics: Option<PathBuf>,
 
     /// The number of free components for what no dictionary covers
     #[arg(long, value_name = "COUNT", default_value_t = unbraid::recipe::InformedConfig::default().free)]

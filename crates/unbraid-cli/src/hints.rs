@@ -41,19 +41,26 @@ impl HintArgs {
                     "--hint is `{hint}`, but must be a source and its stem, such as voice=vocals.wav"
                 )));
             };
-            let stem = read_audio(Path::new(file), span)?.audio;
-            let (found, wanted) = (stem.len_samples(), audio.len_samples());
-            if (stem.sample_rate(), found) != (audio.sample_rate(), wanted) {
-                return Err(Failure::usage(format!(
-                    "the stem {file} has {found} samples at {} Hz, but the recording {wanted} at {} Hz: export it as long as the \
-                     recording, at the same rate",
-                    stem.sample_rate(),
-                    audio.sample_rate()
-                )));
-            }
+            let stem = read_stem(file, audio, span)?;
             hints = hints.with_stem(source, &stem, audio, grid.stft, self.hint_strength)?;
         }
         Ok(hints)
+    }
+
+    /// The stem that is hinted for a source, in mono or with the recording's channels, if there is one and it counts.
+    pub(crate) fn stem_of(
+        &self,
+        source: &str,
+        audio: &Audio,
+        span: Span,
+    ) -> Result<Option<Audio>, Failure> {
+        let given = self.hint.iter().filter_map(|hint| hint.split_once('='));
+        let Some((_, file)) = given.into_iter().find(|(name, _)| *name == source) else {
+            return Ok(None);
+        };
+        let stem = read_stem(file, audio, span)?;
+        let same = stem.channels() == audio.channels();
+        Ok((same && self.hint_strength > 0.0).then_some(stem))
     }
 
     /// Weigh the hints into what was found without them.
@@ -88,4 +95,19 @@ impl HintArgs {
             separation, audio, &hints, stems, &fit, observer,
         )?)
     }
+}
+
+/// Read a stem of a recording, which must be as long as it.
+fn read_stem(file: &str, audio: &Audio, span: Span) -> Result<Audio, Failure> {
+    let stem = read_audio(Path::new(file), span)?.audio;
+    let (found, wanted) = (stem.len_samples(), audio.len_samples());
+    if (stem.sample_rate(), found) != (audio.sample_rate(), wanted) {
+        return Err(Failure::usage(format!(
+            "the stem {file} has {found} samples at {} Hz, but the recording {wanted} at {} Hz: export it as long as the \
+             recording, at the same rate",
+            stem.sample_rate(),
+            audio.sample_rate()
+        )));
+    }
+    Ok(stem)
 }

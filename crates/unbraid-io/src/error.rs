@@ -172,6 +172,22 @@ pub enum Error {
         /// What is wrong.
         reason: String,
     },
+    /// A file of pitches is damaged, or holds something else.
+    #[error("not a usable melody ({reason}): {}", path.display())]
+    Melody {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        reason: String,
+    },
+    /// A file of lyrics is damaged, or has no times.
+    #[error("not usable lyrics ({reason}): {}", path.display())]
+    Lyrics {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        reason: String,
+    },
     /// There is nothing to learn notes from.
     #[error("no notes to learn from ({reason}): {}", path.display())]
     Notes {
@@ -227,6 +243,13 @@ impl Error {
             Self::Midi { .. } => {
                 Some("a standard MIDI file (.mid) with notes outside of channel 10 is wanted")
             }
+            Self::Lyrics { .. } => Some(
+                "LRC, UltraStar, TextGrid, HTS or Audacity labels are wanted: text without times can be timed in Audacity \
+                 (labels), or by a forced aligner that writes a TextGrid",
+            ),
+            Self::Melody { .. } => Some(
+                "lines of seconds, Hz and perhaps a confidence are wanted, as Sonic Visualiser, Tony, pYIN and CREPE write",
+            ),
             Self::Notes { .. } => Some(
                 "single notes are wanted, one a file, named like A4v10.wav or 060-080.wav, or with a clear pitch",
             ),

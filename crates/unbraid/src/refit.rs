@@ -33,6 +33,7 @@ pub fn under_hints(
     let Separation {
         sources,
         components,
+        heard,
         mut notes,
         mut sharing,
     } = separation;
@@ -73,6 +74,7 @@ pub fn under_hints(
     Ok(Separation {
         sources,
         components,
+        heard,
         notes,
         sharing: Box::new(Hinted::new(sharing, hints.clone())?),
     })

@@ -4,14 +4,15 @@ use serde::{Deserialize, Serialize};
 
 use crate::factorize::{FactorizeConfig, factorize};
 use crate::group::{Kind, Overrides, Source};
-use crate::knowledge::{Atom, Dictionary, FINENESS};
+use crate::knowledge::{Dictionary, Lyrics, Melody, Score};
 use crate::mask::Render;
 use crate::observe::Observer;
-use crate::recipe::voice_piano::{NoteTemplates, VoicePianoConfig, voice_piano};
+use crate::recipe::voice_piano::{Known, VoicePianoConfig, voice_piano};
 use crate::recipe::{DrumEvidence, DrumsConfig, DrumsTask, drums};
 use crate::recipe::{InformedConfig, Instrument, Task, informed};
+use crate::separation::Heard;
 use crate::sharing::StemsConfig;
-use crate::{Audio, Error, Separation, Stft};
+use crate::{Audio, Error, Separation};
 
 /// Settings of the whole chain.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -34,6 +35,27 @@ pub struct SeparateConfig {
     pub instruments: Vec<Instrument>,
     /// How they are used.
     pub informed: InformedConfig,
+    /// What pitch is sung, for one singer and one piano.
+    #[serde(skip)]
+    pub melody: Option<Melody>,
+    /// Which words are sung, for one singer and one piano.
+    #[serde(skip)]
+    pub lyrics: Option<Lyrics>,
+    /// The voice as another program separated it, for one singer and one piano: evidence for the pitch.
+    #[serde(skip)]
+    pub voice_stem: Option<Audio>,
+}
+
+impl SeparateConfig {
+    /// The dictionary of the first instrument that is known, if it has one.
+    fn dictionary(&self) -> Option<&Dictionary> {
+        self.instruments.first()?.dictionary.as_ref()
+    }
+
+    /// The score of the first instrument that is known, if it has one.
+    fn score(&self) -> Option<&Score> {
+        self.instruments.first()?.score.as_ref()
+    }
 }
 
 /// Take a recording apart.
@@ -83,12 +105,18 @@ pub fn separate(
         };
         return drums(audio, &task, &config.drums, observer);
     }
-    if config.instruments.is_empty() {
+    let piano = lone_piano(config);
+    let instruments = if config.instruments.is_empty() {
+        piano.as_slice()
+    } else {
+        &config.instruments
+    };
+    if instruments.is_empty() {
         return blind(audio, config, observer);
     }
     let task = Task {
         sources: &config.sources,
-        instruments: &config.instruments,
+        instruments,
         overrides: &config.overrides,
         stft: None,
         stems: config.stems,
@@ -96,7 +124,25 @@ pub fn separate(
     informed(audio, &task, &config.informed, observer)
 }
 
-/// Whether it is one voice and one piano that are to be found, without a score: both then have a model of their own.
+/// A piano beside one other source, of which nothing is known: it is taken to sound like the one that comes with the program.
+fn lone_piano(config: &SeparateConfig) -> Option<Instrument> {
+    let [a, b] = &config.sources[..] else {
+        return None;
+    };
+    let played = |source: &Source| source.kind == Some(Kind::Piano);
+    let by_hand = !config.overrides.names().is_empty();
+    if by_hand || played(a) == played(b) {
+        return None;
+    }
+    let piano = if played(a) { a } else { b };
+    Some(Instrument {
+        source: piano.name.clone(),
+        dictionary: None,
+        score: None,
+    })
+}
+
+/// Whether it is one voice and one piano that are to be found: both then have a model of their own.
 #[must_use]
 pub fn is_singer_and_piano(config: &SeparateConfig) -> bool {
     let sung = |source: &Source| source.kind == Some(Kind::Voice);
@@ -109,7 +155,7 @@ pub fn is_singer_and_piano(config: &SeparateConfig) -> bool {
     let known = config
         .instruments
         .iter()
-        .all(|known| known.source == piano.name && known.score.is_none());
+        .all(|known| known.source == piano.name);
     !by_hand && known && (sung(a) && played(b) || played(a) && sung(b))
 }
 
@@ -129,41 +175,27 @@ fn singer_and_piano(
         let requirement = "false for a voice and a piano: their masks leave nothing over";
         return Err(Error::config("stems.residual", true, requirement));
     }
-    let piano = |stft: &Stft, rate| match config.instruments.first() {
-        Some(known) => templates_of(&known.dictionary, stft, rate),
-        None => Ok(NoteTemplates::built_in(stft, rate)),
+    let known = Known {
+        piano: config.dictionary(),
+        score: config.score(),
+        tolerance: config.informed.tolerance,
+        melody: config.melody.as_ref(),
+        lyrics: config.lyrics.as_ref(),
+        stem: config.voice_stem.as_ref(),
     };
-    let mut heard = voice_piano(audio, &piano, &config.voice_piano, observer)?;
+    let mut found = voice_piano(audio, &known, &config.voice_piano, observer)?;
     let voice_first = config.sources[0].kind == Some(Kind::Voice);
-    heard.sharing = heard.sharing.rendered(config.stems.render, voice_first);
+    found.sharing = found.sharing.rendered(config.stems.render, voice_first);
     Ok(Separation {
         sources: config.sources.clone(),
-        notes: heard.notes(),
+        notes: found.notes(),
         components: None,
-        sharing: Box::new(heard.sharing),
+        heard: Heard {
+            score: Some(found.score),
+            melody: Some(found.melody),
+        },
+        sharing: Box::new(found.sharing),
     })
-}
-
-/// A dictionary's notes, and what can be made of their neighbours, as the model of a singer and a piano takes them.
-fn templates_of(dictionary: &Dictionary, stft: &Stft, rate: u32) -> Result<NoteTemplates, Error> {
-    let config = stft.config();
-    let known = dictionary
-        .at(config, rate)?
-        .completed(24..=100, 3.0, true)?;
-    let bin_hz = f64::from(rate) / config.fft_len as f64;
-    let keys: Vec<Option<u8>> = known.atoms().iter().map(Atom::key).collect();
-    let pitched: Vec<usize> = (0..keys.len()).filter(|&k| keys[k].is_some()).collect();
-    let known = known.select(&pitched);
-    let notes: Vec<u8> = keys.into_iter().flatten().collect();
-    let means = known
-        .means()
-        .map(|means| means.t().as_standard_layout().into_owned());
-    NoteTemplates::new(
-        means.unwrap_or_default(),
-        bin_hz / FINENESS as f64,
-        bin_hz,
-        &notes,
-    )
 }
 
 /// Free components, grouped: what suits any sources, for want of something better.
@@ -179,6 +211,7 @@ fn blind(
         sources: grouping.sources.clone(),
         notes: grouping.notes.iter().map(ToString::to_string).collect(),
         components: Some((factorization, grouping)),
+        heard: Heard::default(),
         sharing: Box::new(sharing),
     })
 }

@@ -2,6 +2,7 @@
 
 use crate::factorize::Factorization;
 use crate::group::{Grouping, Source};
+use crate::knowledge::{Melody, Score};
 use crate::sharing::Sharing;
 use crate::stems::StemBlocks;
 use crate::{Audio, Error};
@@ -13,10 +14,21 @@ pub struct Separation {
     pub sources: Vec<Source>,
     /// The components, and where each went and why, where the recipe has components.
     pub components: Option<(Factorization, Grouping)>,
+    /// The music that was heard, where the recipe hears some.
+    pub heard: Heard,
     /// What the user should know.
     pub notes: Vec<String>,
     /// How each block is shared out: one share per source, and one more for a residual.
     pub sharing: Box<dyn Sharing>,
+}
+
+/// Music that a recipe heard: what a person can correct, and give back as knowledge.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Heard {
+    /// The notes of an instrument.
+    pub score: Option<Score>,
+    /// The pitch of a singer.
+    pub melody: Option<Melody>,
 }
 
 impl Separation {

@@ -4,7 +4,9 @@
 
 use ndarray::{Array2, Array3, Axis};
 use unbraid::fit::{Term, divergences, fit_jointly};
+use unbraid::knowledge::{Grain, Lyrics, Melody, Note, Pitch, Score, Sung};
 use unbraid::model::{Bands, LowRank, Update, Voice};
+use unbraid::recipe::Instrument;
 use unbraid::separate::SeparateConfig;
 use unbraid::testsignals::{mix, positive};
 use unbraid::{Audio, separate};
@@ -203,6 +205,60 @@ fn a_singer_and_a_piano_come_apart_in_either_order() {
     );
     let [first, second] = <[Audio; 2]>::try_from(stems(&mixture, "piano,voice")).unwrap();
     assert_eq!((first, second), (played, sung));
+}
+
+#[test]
+fn what_is_known_takes_the_place_of_what_is_heard() {
+    let (voice, piano) = singer_and_piano();
+    let mixture = mix(&[&voice, &piano]);
+    let mut known = config("voice,piano");
+    let notes = (0..2).flat_map(|bar| [48, 55, 60].map(|key| (bar, key)));
+    known.instruments = vec![Instrument {
+        source: "piano".to_owned(),
+        dictionary: None,
+        score: Some(Score {
+            notes: notes
+                .map(|(bar, key)| Note {
+                    onset_secs: f64::from(bar),
+                    offset_secs: f64::from(bar) + 1.0,
+                    key,
+                    velocity: 64,
+                    track: 0,
+                    confidence: 1.0,
+                })
+                .collect(),
+            ..Score::default()
+        }),
+    }];
+    let point = |n: u32| Pitch {
+        time_secs: f64::from(n) * 0.01,
+        hz: if (30..150).contains(&n) { 300.0 } else { 0.0 },
+        confidence: 1.0,
+    };
+    known.melody = Some(Melody::new((0..200).map(point).collect()).unwrap());
+    let sung = Sung {
+        onset_secs: 0.3,
+        offset_secs: 1.5,
+        text: "la".to_owned(),
+        note: Some(62.0),
+    };
+    known.lyrics = Some(Lyrics::new(vec![sung], Grain::Syllables).unwrap());
+    let separation = separate(&mixture, &known, &mut ()).unwrap();
+    // The score comes back as it was, the melody as it was given.
+    let heard = &separation.heard;
+    assert_eq!(heard.score, known.instruments[0].score);
+    for pitch in heard.melody.as_ref().unwrap().points() {
+        let inside = (0.35..1.45).contains(&pitch.time_secs);
+        let outside = !(0.25..1.55).contains(&pitch.time_secs);
+        assert!(!inside || (pitch.hz - 300.0).abs() < 1e-6, "{pitch:?}");
+        assert!(!outside || pitch.hz == 0.0, "{pitch:?}");
+    }
+    // Where the lyrics are silent, so is the voice.
+    let stems = separation.stems(&mixture).unwrap().collect_audio().unwrap();
+    let from = (1.75 * f64::from(RATE)) as usize;
+    let late = stems[0].channel(0).iter().skip(from);
+    let peak = late.fold(0.0_f32, |peak, x| peak.max(x.abs()));
+    assert!(peak < 1e-6, "{peak}");
 }
 
 #[test]

@@ -10,10 +10,14 @@ use unbraid::recipe::DrumsConfig;
 use unbraid::recipe::voice_piano::VoicePianoConfig;
 use unbraid::recipe::{InformedConfig, Instrument, NOTE_EXPONENT};
 use unbraid::separate::is_singer_and_piano;
+use unbraid::separation::Heard;
 use unbraid::{SeparateConfig, separate};
 use unbraid_io::Error as IoError;
 use unbraid_io::atomic::OutputFolder;
-use unbraid_io::knowledge::{read_dictionary, read_score};
+use unbraid_io::knowledge::{
+    read_dictionary, read_lyrics, read_melody, read_score, write_melody_csv, write_midi,
+    write_notes_csv,
+};
 use unbraid_io::project::{Manifest, write_manifest};
 
 use super::{compact, describe, json, manifest, print_json, print_why};
@@ -102,9 +106,21 @@ fn instruments(args: &SeparateArgs, sources: &[Source]) -> Result<Vec<Instrument
         }
         instruments.push(Instrument {
             source,
-            dictionary,
+            dictionary: Some(dictionary),
             score: None,
         });
+    }
+    if instruments.is_empty() && !args.knowledge.score.is_empty() {
+        let mut pianos = sources
+            .iter()
+            .filter(|known| known.kind == Some(Kind::Piano));
+        if let (Some(piano), None) = (pianos.next(), pianos.next()) {
+            instruments.push(Instrument {
+                source: piano.name.clone(),
+                dictionary: None,
+                score: None,
+            });
+        }
     }
     for given in &args.knowledge.score {
         let (source, file) = match given.split_once('=') {
@@ -127,7 +143,7 @@ fn instruments(args: &SeparateArgs, sources: &[Source]) -> Result<Vec<Instrument
             Some(instrument) => instrument.score = Some(score),
             None => {
                 return Err(Failure::usage(
-                    "--score says what an instrument plays, and needs to know how it sounds: add --dictionary",
+                    "--score says what an instrument plays, and needs to know how it sounds: add --dictionary (a piano alone needs none)",
                 ));
             }
         }
@@ -217,7 +233,34 @@ fn one(
             seed: args.factorize.seed,
             ..InformedConfig::default()
         },
+        melody: args
+            .knowledge
+            .melody
+            .as_deref()
+            .map(read_melody)
+            .transpose()?,
+        lyrics: args
+            .knowledge
+            .lyrics
+            .as_deref()
+            .map(read_lyrics)
+            .transpose()?,
+        voice_stem: None,
     };
+    if is_singer_and_piano(&config) {
+        let voice = sources
+            .iter()
+            .find(|source| source.kind == Some(Kind::Voice));
+        let voice = voice.map(|source| source.name.as_str());
+        config.voice_stem = voice
+            .map(|name| args.hints.stem_of(name, audio, args.common.span()?))
+            .transpose()?
+            .flatten();
+    } else if config.melody.is_some() || config.lyrics.is_some() {
+        return Err(Failure::usage(
+            "--melody and --lyrics are of the singer of one voice and one piano: they go with --sources voice,piano",
+        ));
+    }
     if !config.instruments.is_empty()
         && !is_singer_and_piano(&config)
         && args.stems.exponent.is_none()
@@ -241,6 +284,7 @@ fn one(
     };
     let files = stem_files(args, &separation.sources)?;
     let written = rendering.write(folder, &files, line)?;
+    write_heard(folder, &separation.heard)?;
     let (factorization, grouping) = separation.components.unzip();
     let manifest = manifest(
         "separate",
@@ -255,6 +299,18 @@ fn one(
     );
     write_manifest(folder, &manifest)?;
     Ok(manifest)
+}
+
+/// Write the music that was heard beside the stems, in forms that --score and --melody read again.
+fn write_heard(folder: &Path, heard: &Heard) -> Result<(), Failure> {
+    if let Some(score) = &heard.score {
+        write_midi(&folder.join("notes.mid"), score)?;
+        write_notes_csv(&folder.join("notes.csv"), score)?;
+    }
+    if let Some(melody) = &heard.melody {
+        write_melody_csv(&folder.join("f0.csv"), melody)?;
+    }
+    Ok(())
 }
 
 /// Separate one recording and write a single stem to standard output.

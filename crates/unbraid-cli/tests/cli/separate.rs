@@ -373,11 +373,55 @@ fn a_voice_and_a_piano_have_a_model_of_their_own() {
         .assert()
         .success()
         .stdout(predicate::str::contains("the piano is tuned"));
+    let folder = dir.path().join("separated/song");
+    assert_eq!(
+        files(&folder),
+        [
+            "f0.csv",
+            "notes.csv",
+            "notes.mid",
+            "piano.wav",
+            "unbraid.json",
+            "voice.wav"
+        ]
+    );
+    // What was heard, corrected by hand, is what is known.
+    fs::write(
+        dir.path().join("f0.csv"),
+        "0.0,220\n0.05,220\n0.1,220\n0.5,0\n",
+    )
+    .unwrap();
+    fs::write(dir.path().join("words.lrc"), "[00:00.00]la\n[00:00.40]\n").unwrap();
     unbraid(dir.path())
         .args(["separate", "song.wav", "--sources", "voice,piano"])
-        .args(["--fast", "--overwrite"])
+        .args([
+            "--melody",
+            "f0.csv",
+            "--lyrics",
+            "words.lrc",
+            "--fast",
+            "--overwrite",
+        ])
         .assert()
         .success();
+    let heard = fs::read_to_string(folder.join("f0.csv")).unwrap();
+    assert!(heard.contains(",220.000,"), "{heard}");
+    unbraid(dir.path())
+        .args(["separate", "song.wav", "--melody", "f0.csv", "--overwrite"])
+        .assert()
+        .failure()
+        .code(2)
+        .stderr(predicate::str::contains("--sources voice,piano"));
+    fs::write(dir.path().join("words.txt"), "la la la\n").unwrap();
+    unbraid(dir.path())
+        .args(["separate", "song.wav", "--sources", "voice,piano"])
+        .args(["--lyrics", "words.txt", "--overwrite"])
+        .assert()
+        .failure()
+        .stderr(
+            predicate::str::contains("no line of it has a time")
+                .and(predicate::str::contains("Audacity")),
+        );
     unbraid(dir.path())
         .args(["separate", "song.wav", "--sources", "voice,piano"])
         .args(["--residual", "--overwrite"])

@@ -1,6 +1,8 @@
 //! What users know comes in as files their tools write; knowledge of the library goes out, and some of it back.
 
 mod dictionary;
+mod lyrics;
+mod melody;
 mod midi;
 mod naming;
 mod notes;
@@ -8,6 +10,8 @@ mod regions;
 mod sfz;
 
 pub use dictionary::{dictionary_bytes, parse_dictionary, read_dictionary, write_dictionary};
+pub use lyrics::read_lyrics;
+pub use melody::{read_melody, write_melody_csv};
 pub use midi::{midi_bytes, read_score, write_midi, write_notes_csv};
 pub use naming::{NoteName, note_name};
 pub use notes::{Found, read_notes};

@@ -30,7 +30,7 @@ pub struct Term {
 ///
 /// ```text
 /// v ≈ Λ = floor + voice + Σ terms
-/// objective = Σ v·log(v/Λ) − v + Λ  +  breath_price · Σ breath  +  Σ_terms price · Σ activations
+/// objective = Σ v·log(v/Λ) − v + Λ  +  Σ breath_prices · breath  +  Σ_terms price · Σ activations
 /// ```
 ///
 /// An iteration steps the gains of the voice's filter, its shapes, every term's activations, the breath,
@@ -240,11 +240,10 @@ impl<'a> Joint<'a> {
     /// Step every term's activations, the breath, and the templates that learn.
     fn step_terms(&mut self, voice: &mut Voice, terms: &mut [Term]) {
         let base = voice.voiced_model();
-        let breath_price = voice.breath_price;
         for index in 0..terms.len() {
             self.step_activations(&base, voice, terms, index);
         }
-        self.step_breath(&base, voice, breath_price);
+        self.step_breath(&base, voice);
         for (index, term) in terms.iter_mut().enumerate() {
             if learns(&term.part) {
                 self.step_templates(&base, voice, term, index);
@@ -334,9 +333,14 @@ impl<'a> Joint<'a> {
         self.products[index] = product;
     }
 
-    fn step_breath(&self, base: &Array2<f32>, voice: &mut Voice, price: f32) {
+    fn step_breath(&self, base: &Array2<f32>, voice: &mut Voice) {
         let (bins, count) = (base.ncols(), voice.bands.count());
-        let Voice { bands, breath, .. } = voice;
+        let Voice {
+            bands,
+            breath,
+            breath_prices,
+            ..
+        } = voice;
         let floor = self.kernel.floor();
         breath
             .as_slice_mut()
@@ -361,7 +365,7 @@ impl<'a> Joint<'a> {
                     }
                     bands.gather(&work.others, &mut work.pull);
                     for ((b, pull), sum) in breath.iter_mut().zip(&work.pull).zip(bands.sums()) {
-                        *b *= ratio(*pull, sum * (1.0 + price));
+                        *b *= ratio(*pull, sum * (1.0 + breath_prices[frame]));
                     }
                 },
             );

@@ -5,16 +5,24 @@
 //! | [`dictionary`] | how the notes of an instrument sound | templates |
 //! | [`hints`] | where a person, or another program, says sources are | what each source may claim of a bin |
 //! | [`Score`] | which notes are played when | where activations may be other than zero |
+//! | [`Lyrics`] | which words are sung when | when the voice sounds, and whether on a pitch |
+//! | [`Melody`] | what pitch is sung when | which glottal comb may sound |
 
 pub mod dictionary;
+mod embedded;
 mod example;
 pub mod hints;
 mod inharmonicity;
+mod lyrics;
+mod melody;
 mod pitch;
 mod score;
 
 pub use dictionary::{Atom, Dictionary, FINENESS, Parts, Provenance};
+pub use embedded::{built_in_piano, embedded_bytes};
 pub use example::{Example, LIFE_SECS, SLICES_SECS, learn};
 pub use inharmonicity::{inharmonicity, stretched};
+pub use lyrics::{Grain, Lyrics, Sound, Sung};
+pub use melody::{Melody, Pitch};
 pub use pitch::{hz_of_midi, midi_of_hz, pitch_hz};
 pub use score::{Note, Pedal, Score, Tolerance};

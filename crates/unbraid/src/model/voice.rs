@@ -37,9 +37,12 @@ pub struct Voice {
     pub(crate) shapes: Option<Array2<f32>>,
     pub(crate) gains: Array2<f32>,
     pub(crate) breath: Array2<f32>,
-    /// What breath costs on top of its share of the data: it could explain anything.
-    pub(crate) breath_price: f32,
+    /// What breath costs in every frame on top of its share of the data: it could explain anything.
+    pub(crate) breath_prices: Vec<f32>,
 }
+
+/// What breath costs where nothing is known.
+const BREATH_PRICE: f32 = 0.3;
 
 impl Voice {
     /// A voice whose filters are sums of `shapes` shapes, learnt on the recording.
@@ -82,8 +85,27 @@ impl Voice {
             shapes: None,
             gains: Array2::from_elem(shape, 2.0 * level),
             breath: Array2::from_elem(shape, 0.1 * level),
-            breath_price: 0.3,
+            breath_prices: vec![BREATH_PRICE; shape.0],
         }
+    }
+
+    /// The same, silent in some frames, and with free breath in others: where consonants are known to be.
+    #[must_use]
+    pub fn gated(mut self, silent: &[bool], breathy: &[bool]) -> Self {
+        for (frame, _) in silent.iter().enumerate().filter(|(_, silent)| **silent) {
+            self.excitation.row_mut(frame).fill(0.0);
+            self.gains.row_mut(frame).fill(0.0);
+            self.breath.row_mut(frame).fill(0.0);
+        }
+        for (price, _) in self
+            .breath_prices
+            .iter_mut()
+            .zip(breathy)
+            .filter(|(_, on)| **on)
+        {
+            *price = 0.0;
+        }
+        self
     }
 
     /// The number of frames.

@@ -10,6 +10,7 @@ use crate::fit::{Fit, FitConfig, fit};
 use crate::group::{FactorView, Grouping, Kind, Overrides, Source, group_with, percussive_shares};
 use crate::model::{LowRank, Start, Update};
 use crate::observe::Observer;
+use crate::separation::Heard;
 use crate::sharing::{Components, Ensemble, Explanation, Sharing, StemsConfig};
 use crate::spectrogram::Quantity;
 use crate::{Audio, Error, Separation, Spectrogram};
@@ -182,6 +183,7 @@ pub fn drums(
     };
     Ok(Separation {
         sources: grouping.sources.clone(),
+        heard: Heard::default(),
         notes: grouping.notes.iter().map(ToString::to_string).collect(),
         components: Some((factorization, grouping)),
         sharing,

@@ -8,9 +8,10 @@ use serde::{Deserialize, Serialize};
 use crate::factorize::Factorization;
 use crate::fit::{Fit, FitConfig, fit};
 use crate::group::{FactorView, Overrides, Source, group};
-use crate::knowledge::{Atom, Dictionary, Score, Tolerance};
+use crate::knowledge::{Atom, Dictionary, Score, Tolerance, built_in_piano};
 use crate::model::{LowRank, Penalties, Start, Update};
 use crate::observe::Observer;
+use crate::separation::Heard;
 use crate::sharing::{Components, Explanation, StemsConfig};
 use crate::spectrogram::{Channels, Quantity};
 use crate::{Audio, Error, Separation, Spectrogram, Stft, StftConfig};
@@ -20,8 +21,8 @@ use crate::{Audio, Error, Separation, Spectrogram, Stft, StftConfig};
 pub struct Instrument {
     /// The source whose sound it is.
     pub source: String,
-    /// How its notes sound.
-    pub dictionary: Dictionary,
+    /// How its notes sound; without, as those of the piano that comes with the program.
+    pub dictionary: Option<Dictionary>,
     /// The notes it plays, if they are known.
     pub score: Option<Score>,
 }
@@ -133,7 +134,10 @@ pub fn informed(
                 format!("of one of the sources {}", names.join(", ")),
             ));
         };
-        let whole = instrument.dictionary.at(stft.config(), sample_rate)?;
+        let whole = match &instrument.dictionary {
+            Some(dictionary) => dictionary.at(stft.config(), sample_rate)?,
+            None => built_in_piano(stft.config(), sample_rate)?,
+        };
         let known = whole.completed(21..=108, 3.0, config.inharmonicity)?;
         let known = if config.velocities_between > 0 {
             known.with_velocities_between(config.velocities_between)?
@@ -527,6 +531,7 @@ fn finish(
     Ok(Separation {
         sources: sources.to_vec(),
         components: None::<(Factorization, crate::group::Grouping)>,
+        heard: Heard::default(),
         notes,
         sharing: Box::new(sharing),
     })

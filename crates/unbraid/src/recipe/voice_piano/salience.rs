@@ -35,6 +35,8 @@ pub(super) struct Scene<'a> {
     pub(super) combs: ArrayView2<'a, f32>,
     /// `(templates, bins)`.
     pub(super) piano: ArrayView2<'a, f32>,
+    /// Where each template may sound, `(templates, frames)`, if that is known.
+    pub(super) allowed: Option<ArrayView2<'a, bool>>,
     pub(super) isa: Isa,
 }
 
@@ -43,6 +45,14 @@ const SHAPES: usize = 10;
 impl Scene<'_> {
     fn kernel(&self) -> Kernel {
         Kernel::with_isa(self.isa, 1.0, self.floor).expect(CHECKED)
+    }
+
+    /// Where an activation starts: at zero it stays.
+    fn start(&self, note: usize, frame: usize, level: f32) -> f32 {
+        match &self.allowed {
+            Some(allowed) if !allowed[[note, frame]] => 0.0,
+            _ => level,
+        }
     }
 
     fn templates(&self, values: ArrayView2<'_, f32>) -> Templates {
@@ -72,7 +82,10 @@ impl Scene<'_> {
         let mut rng = ChaCha8Rng::seed_from_u64(0);
         let mut shapes =
             Array2::from_shape_simple_fn((SHAPES, bands), || 0.1 + rng.random::<f32>());
-        let mut h = Array2::from_elem((frames, notes), level / notes as f32 / 2.0);
+        let start = level / notes as f32 / 2.0;
+        let mut h = Array2::from_shape_fn((frames, notes), |(frame, note)| {
+            self.start(note, frame, start)
+        });
         let mut pitch = Array2::from_elem((frames, pitches), level / pitches as f32 / 2.0);
         let mut filter = Array2::from_elem((frames, SHAPES), 1.0 / SHAPES as f32);
         // Σ_f comb · bump: what a pitch puts into a band.
@@ -288,7 +301,12 @@ impl Scene<'_> {
                 gather(&combs, &mut weights);
                 let down = weights.dot(&shapes.t());
                 let start = level * bins as f32;
-                let mut h = vec![start / notes as f32 / 2.0; total * notes];
+                let mut h = Vec::with_capacity(total * notes);
+                for row in 0..total {
+                    let frame = tile * per_tile + row / rows;
+                    let start = start / notes as f32 / 2.0;
+                    h.extend((0..notes).map(|note| self.start(note, frame, start)));
+                }
                 let mut gains =
                     Array2::from_elem((total, shapes.nrows()), start * bands as f32 / 10.0);
                 let mut product = Array2::<f32>::zeros((total, bins));

@@ -1,0 +1,295 @@
+//! A pitch path and the notes that sound come in; the voice's share of every bin goes out.
+
+use ndarray::{Array2, Axis};
+
+use super::masked::{gain_of, mono, through};
+use super::notes::{RULE, Roll};
+use super::path::Path;
+use super::piano::Templates;
+use super::view::View;
+use super::{Known, VoicePianoConfig};
+use crate::fit::{FitConfig, Term, fit};
+use crate::model::{LowRank, Start, Voice};
+use crate::spectrogram::Quantity;
+use crate::{Audio, Error, Spectrogram};
+
+/// Free components of the voice, in the fits that have some.
+const FREE: usize = 20;
+
+/// The voice's share from the model of the voice and of the piano, both to the power of `exponent`.
+fn mask_of(voice: &Array2<f32>, piano: &Array2<f32>, exponent: f32) -> Array2<f32> {
+    let mut mask = voice.clone();
+    ndarray::Zip::from(&mut mask)
+        .and(piano)
+        .par_for_each(|v, p| {
+            let most = v.max(*p);
+            let (a, b) = if most > 0.0 {
+                ((*v / most).powf(exponent), (p / most).powf(exponent))
+            } else {
+                (0.5, 0.5)
+            };
+            *v = a / (a + b);
+        });
+    mask
+}
+
+/// Which notes sound.
+pub(super) enum Notes<'a> {
+    /// Those that were heard.
+    Heard(Roll),
+    /// Those of a score.
+    Known(&'a Known<'a>),
+}
+
+impl Notes<'_> {
+    /// Where each template may sound, `(templates, frames)`.
+    fn allowed(&self, templates: &Templates, view: &View) -> Array2<bool> {
+        match self {
+            Self::Heard(roll) => roll.allowed(&templates.atoms),
+            Self::Known(known) => {
+                let score = known.score.expect("notes are known by their score");
+                templates.allowed(score, view, &known.tolerance)
+            }
+        }
+    }
+
+    /// The templates that may sound somewhere, as a term.
+    fn term(&self, templates: &Templates, view: &View, price: f32) -> Option<(Term, Templates)> {
+        let allowed = self.allowed(templates, view);
+        let sounding: Vec<usize> = (0..templates.len())
+            .filter(|&k| allowed.row(k).iter().any(|x| *x))
+            .collect();
+        if sounding.is_empty() {
+            return None;
+        }
+        let allowed = allowed.select(Axis(0), &sounding);
+        let templates = templates.select(&sounding);
+        let term = view.piano(&templates.spectra, Some(&allowed), price);
+        Some((term, templates))
+    }
+}
+
+/// Hear which notes sound, in two rounds of fits with a voice whose filter is free; or take them from the score. The voice of
+/// the last fit comes with them.
+pub(super) fn find_notes<'a>(
+    view: &View,
+    templates: &Templates,
+    known: &'a Known<'a>,
+    path: &Path,
+    iterations: usize,
+) -> (Notes<'a>, Voice) {
+    let tailed = view.excite(path, 0.3);
+    let fitted = |notes: &Notes<'_>| {
+        let voice = Voice::with_free_filter(tailed.clone(), view.bands.clone(), view.level);
+        let mut voice = voice.gated(&path.silent, &path.breathy);
+        let term = notes.term(templates, view, 0.0);
+        let (mut terms, own): (Vec<Term>, _) =
+            term.map_or((Vec::new(), None), |(term, own)| (vec![term], Some(own)));
+        view.fit(&mut voice, &mut terms, iterations);
+        let activations = terms.pop().map(|term| term.part.activations);
+        (voice, activations.zip(own))
+    };
+    if known.score.is_some() {
+        let notes = Notes::Known(known);
+        let voice = fitted(&notes).0;
+        return (notes, voice);
+    }
+    let voice = Voice::with_free_filter(view.excite(path, 0.0), view.bands.clone(), view.level);
+    let mut voice = voice.gated(&path.silent, &path.breathy);
+    let mut terms = [view.piano(&templates.spectra, None, 0.0)];
+    view.fit(&mut voice, &mut terms, iterations);
+    let mut notes = Notes::Heard(Roll::of(
+        &terms[0].part.activations,
+        &templates.atoms,
+        &RULE,
+    ));
+    let (_, played) = fitted(&notes);
+    if let Some((activations, own)) = played {
+        notes = Notes::Heard(Roll::of(&activations, &own.atoms, &RULE));
+    }
+    let (voice, _) = fitted(&notes);
+    (notes, voice)
+}
+
+/// Free components of the voice, started from what the voice explains so far; none where it explains nothing.
+fn free_voice(view: &View, voice: &Array2<f32>, path: &Path, price: f32) -> Option<Term> {
+    let values = voice.t().insert_axis(Axis(0));
+    let spectrogram = Spectrogram::from_values(values, Quantity::Magnitude).ok()?;
+    let config = FitConfig {
+        iterations: 20,
+        portable: view.portable,
+        ..Default::default()
+    };
+    let part = LowRank::free(&spectrogram, FREE, Start::Random, 0).ok()?;
+    let mut part = fit(part, &spectrogram, &config, &mut ()).ok()?.model;
+    for (mut row, mut h) in part
+        .templates
+        .outer_iter_mut()
+        .zip(part.activations.columns_mut())
+    {
+        let sum = row.sum().max(f32::MIN_POSITIVE);
+        row /= sum;
+        h *= 0.5 * sum * spectrogram.scale();
+    }
+    let sings = Array2::from_shape_fn((part.components(), view.v.nrows()), |(_, frame)| {
+        !path.silent[frame]
+    });
+    let part = part.allow(sings.view()).ok()?;
+    Some(Term { part, price })
+}
+
+/// A first mask, for tracking on it.
+pub(super) fn rough_mask(
+    view: &View,
+    templates: &Templates,
+    known: &Known<'_>,
+    path: &Path,
+    config: &VoicePianoConfig,
+) -> Array2<f32> {
+    let (notes, heard) = find_notes(view, templates, known, path, 18);
+    let piano = notes.term(templates, view, 0.0).map(|(term, _)| term);
+    let free = free_voice(view, &heard.model(), path, 0.1);
+    let voice = Voice::with_free_filter(heard.excitation, view.bands.clone(), view.level)
+        .gated(&path.silent, &path.breathy);
+    Fitted::new(view, voice, piano, free, 25).mask(config.exponent)
+}
+
+/// A fit of a voice, a piano and free components of the voice.
+struct Fitted {
+    voice: Voice,
+    piano: Option<Term>,
+    free: Option<Term>,
+}
+
+impl Fitted {
+    fn new(
+        view: &View,
+        mut voice: Voice,
+        piano: Option<Term>,
+        free: Option<Term>,
+        iterations: usize,
+    ) -> Self {
+        let played = piano.is_some();
+        let mut terms: Vec<Term> = piano.into_iter().chain(free).collect();
+        view.fit(&mut voice, &mut terms, iterations);
+        let mut terms = terms.into_iter();
+        Self {
+            voice,
+            piano: if played { terms.next() } else { None },
+            free: terms.next(),
+        }
+    }
+
+    fn mask(&self, exponent: f32) -> Array2<f32> {
+        let product = |term: &Term| term.part.activations.dot(&term.part.templates);
+        let mut model = self.voice.model();
+        if let Some(free) = &self.free {
+            model += &product(free);
+        }
+        let piano = self.piano.as_ref();
+        let piano = piano.map_or_else(|| Array2::zeros(model.raw_dim()), product);
+        mask_of(&model, &piano, exponent)
+    }
+}
+
+/// What the last fits say.
+pub(super) struct Final {
+    /// The mean of their masks, `(frames, bins)`.
+    pub(super) mask: Array2<f32>,
+    /// The notes of the first of them.
+    pub(super) roll: Option<Roll>,
+}
+
+/// What the last fits are made from.
+pub(super) struct Last<'a> {
+    pub(super) audio: &'a Audio,
+    pub(super) short: (&'a View, &'a Templates),
+    pub(super) long: (&'a View, &'a Templates),
+    pub(super) known: &'a Known<'a>,
+    pub(super) path: &'a Path,
+    pub(super) config: &'a VoicePianoConfig,
+}
+
+impl Last<'_> {
+    /// Three fits that differ in what they let the voice do, and one on shorter frames: the mean of their masks.
+    pub(super) fn fits(&self) -> Result<Final, Error> {
+        let (config, (view, templates)) = (self.config, self.long);
+        let (notes, heard) = find_notes(view, templates, self.known, self.path, 12);
+        let coupled = match &notes {
+            Notes::Heard(roll) if config.coupled => Some(roll.score(view.hop_secs(), &RULE)),
+            _ => None,
+        };
+        let coupled = coupled.as_ref().map(|score| Known {
+            score: Some(score),
+            ..*self.known
+        });
+        let notes = coupled.as_ref().map_or(notes, Notes::Known);
+        let e = heard.excitation;
+        let piano = |price| notes.term(templates, view, price).map(|(term, _)| term);
+        let (first, atoms) = notes.term(templates, view, 0.0).unzip();
+        let voice = self.voice(view, e.clone(), config.shapes);
+        let first = Fitted::new(view, voice, first, None, config.iterations);
+        let played = first.piano.as_ref().zip(atoms);
+        let roll = played.map(|(term, own)| Roll::of(&term.part.activations, &own.atoms, &RULE));
+        let mut mask = first.mask(config.exponent);
+        if config.average {
+            let voice = self.voice(view, e.clone(), config.shapes);
+            let sparse = Fitted::new(view, voice, piano(0.1), None, config.iterations);
+            mask += &sparse.mask(config.exponent);
+            let free = free_voice(view, &first.voice.model(), self.path, 0.3);
+            let voice = self.voice(view, e, 0);
+            let free = Fitted::new(view, voice, piano(0.0), free, config.iterations);
+            mask += &free.mask(config.exponent);
+            mask /= 3.0;
+        }
+        if config.short_share > 0.0 {
+            let short = self.short_mask(&notes)?;
+            mask.zip_mut_with(&short, |mask, short| {
+                *mask += config.short_share * (short - *mask);
+            });
+        }
+        // Where lyrics are silent, nothing else may say otherwise.
+        let silent = self.path.silent.iter();
+        for (mut row, _) in mask.outer_iter_mut().zip(silent).filter(|(_, on)| **on) {
+            row.fill(0.0);
+        }
+        Ok(Final { mask, roll })
+    }
+
+    fn voice(&self, view: &View, excitation: Array2<f32>, shapes: usize) -> Voice {
+        let bands = view.bands.clone();
+        let voice = if shapes == 0 {
+            Voice::with_free_filter(excitation, bands, view.level)
+        } else {
+            Voice::with_shapes(excitation, bands, shapes, view.level, 0)
+        };
+        voice.gated(&self.path.silent, &self.path.breathy)
+    }
+
+    /// A fit under shorter frames, where what blurs in long ones is sharp; its mask under the long ones.
+    fn short_mask(&self, notes: &Notes<'_>) -> Result<Array2<f32>, Error> {
+        let ((short, templates), (long, _)) = (self.short, self.long);
+        let voice = self.voice(short, short.excite(self.path, 0.3), self.config.shapes);
+        let piano = notes.term(templates, short, 0.0).map(|(term, _)| term);
+        let fitted = Fitted::new(short, voice, piano, None, self.config.iterations);
+        let mono = mono(self.audio)?;
+        let voice = through(&mono, &short.stft, &fitted.mask(self.config.exponent), 0.0)?;
+        Ok(gain_of(&voice, &mono, &long.stft, long.v.ncols()))
+    }
+}
+
+/// The voice's share of the highest octave that is modelled, which stands for all above it.
+pub(super) fn share_above(mask: &Array2<f32>, v: &Array2<f32>) -> Vec<f32> {
+    let half = mask.ncols() / 2;
+    mask.outer_iter()
+        .zip(v.outer_iter())
+        .map(|(mask, v)| {
+            let (mut voice, mut all) = (0.0_f32, f32::MIN_POSITIVE);
+            for (share, v) in mask.iter().zip(v).skip(half) {
+                voice += share * v * v;
+                all += v * v;
+            }
+            (voice / all).min(1.0)
+        })
+        .collect()
+}
