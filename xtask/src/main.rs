@@ -17,6 +17,7 @@ mod piano;
 mod python;
 mod quality;
 mod score;
+mod singer;
 mod test;
 mod web;
 
@@ -52,6 +53,8 @@ enum Command {
     Demo(demo::Arguments),
     /// Make the built-in piano's templates anew from recorded notes
     Piano(piano::Arguments),
+    /// Separate mixtures of one singer and one piano in every way, and rewrite docs/singer-and-piano.md
+    Singer(singer::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -64,6 +67,7 @@ fn main() -> ExitCode {
         Command::Quality(arguments) => quality::run(&arguments).map(|()| ExitCode::SUCCESS),
         Command::Demo(arguments) => demo::run(&arguments).map(|()| ExitCode::SUCCESS),
         Command::Piano(arguments) => piano::run(&arguments).map(|()| ExitCode::SUCCESS),
+        Command::Singer(arguments) => singer::run(&arguments).map(|()| ExitCode::SUCCESS),
     };
     result.unwrap_or_else(|error| {
         eprintln!("error: {error:#}");
