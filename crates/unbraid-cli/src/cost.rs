@@ -30,12 +30,12 @@ pub(crate) struct Size {
 impl Size {
     /// The bytes of all samples.
     fn audio_bytes(self) -> u64 {
-        4 * (self.samples as u64).saturating_mul(self.channels as u64)
+        (4 * self.channels as u64).saturating_mul(self.samples as u64)
     }
 
     /// The bytes of one value per bin and frame.
     fn plane_bytes(self) -> u64 {
-        4 * (self.frames as u64).saturating_mul(self.bins as u64)
+        (4 * self.bins as u64).saturating_mul(self.frames as u64)
     }
 }
 
@@ -47,7 +47,8 @@ pub(crate) fn factorize_bytes(size: Size, channels: Channels) -> u64 {
         Channels::Pan => size.channels as u64,
     };
     let audio = size.audio_bytes();
-    (2 * audio).max(audio + size.plane_bytes().saturating_mul(planes + 2))
+    let derived = size.plane_bytes().saturating_mul(planes + 2);
+    audio.saturating_mul(2).max(audio.saturating_add(derived))
 }
 
 /// The shape of a recording, or of a span of it.

@@ -143,7 +143,7 @@ fn what_is_done_is_left_alone_and_what_was_half_done_is_done_again() {
 }
 
 #[test]
-fn a_recording_that_takes_more_memory_than_allowed_is_refused_and_the_others_are_not() {
+fn a_recording_that_memory_allows_no_piece_of_is_refused_and_the_others_are_not() {
     let dir = tempfile::tempdir().unwrap();
     write_mixture(&dir.path().join("songs/short.wav"));
     let long = unbraid::Audio::new(ndarray::Array2::zeros((2, 8000 * 200)), 8000).unwrap();
@@ -153,12 +153,12 @@ fn a_recording_that_takes_more_memory_than_allowed_is_refused_and_the_others_are
         OutputFormat::Wav16,
     );
     unbraid(dir.path())
-        .args(["separate", "songs", "--memory", "40"])
+        .args(["separate", "songs", "--memory", "31M"])
         .args(QUICK)
         .assert()
         .code(1)
         .stderr(
-            predicate::str::contains("more than --memory 40")
+            predicate::str::contains("--memory 31 MiB is too little")
                 .and(predicate::str::contains("songs/long.wav")),
         )
         .stdout(predicate::str::contains("1 separated"));

@@ -134,7 +134,6 @@ fn knowledge_that_makes_no_sense_is_refused_with_the_remedy() {
             &["--dictionary", "piano=bare.safetensors"],
             "learn it again with the examples",
         ),
-        (&["--score", "song.mid"], "add --dictionary"),
         (
             &[
                 "--dictionary",
@@ -149,4 +148,15 @@ fn knowledge_that_makes_no_sense_is_refused_with_the_remedy() {
         assert!(said.contains(words), "{more:?}: {said}");
         assert!(!dir.path().join("separated/mixture").exists());
     }
+    // A piano has a sound of its own; a guitar has none.
+    run(&[
+        "separate",
+        "mixture.wav",
+        "--sources",
+        "guitar,rest",
+        "--score",
+        "song.mid",
+    ])
+    .failure()
+    .stderr(predicates::str::contains("add --dictionary"));
 }

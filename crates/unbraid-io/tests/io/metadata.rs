@@ -224,6 +224,7 @@ fn damaged_tags_are_left_out_and_never_the_end() {
         }
         bytes.truncate(bytes.len() - (state >> 40) as usize % 200);
         let (found, _) = Metadata::read_bytes(&bytes);
-        assert!(found.cues().len() <= 2);
+        // A cue takes 24 bytes.
+        assert!(found.cues().len() <= bytes.len() / 24);
     }
 }

@@ -94,7 +94,7 @@ fn cut(task: &Task<'_>, config: &SeparateConfig, shape: Shape) -> Result<Option<
     let room = memory.saturating_sub(PROGRAM_BYTES);
     let fits = 60.0 * room as f64 / per_minute.max(1) as f64 - beside;
     if fits < SHORTEST_SECS.min(wanted) {
-        return Err(Failure::usage(format!(
+        return Err(Failure::Other(anyhow::anyhow!(
             "--memory {} MiB is too little for pieces of {SHORTEST_SECS} s: at least {} MiB are needed",
             memory >> 20,
             (takes(of_secs(SHORTEST_SECS + beside)) >> 20) + 1
