@@ -189,11 +189,11 @@ fn by_recipe(
 pub enum Recipe {
     /// Free components, grouped.
     Blind,
-    /// Drums that are struck, told from each other ([`hits`](crate::recipe::hits)).
+    /// Drums that are struck, told from each other ([`hits`]).
     Hits,
-    /// Drums and the rest, told apart by learnt evidence ([`drums`](crate::recipe::drums)).
+    /// Drums and the rest, told apart by learnt evidence ([`drums`]).
     Drums,
-    /// Instruments whose sound is known ([`informed`](crate::recipe::informed)).
+    /// Instruments whose sound is known ([`informed`]).
     Informed,
     /// One singer and one piano ([`voice_piano`](crate::recipe::voice_piano)).
     SingerAndPiano,

@@ -19,10 +19,6 @@ use Knowledge::{Leaking, Lyrics, Melody, Score};
 
 /// One way of separating a singer from a piano.
 #[derive(Debug)]
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "each is one more thing that is known"
-)]
 pub(crate) struct Row {
     pub(crate) name: &'static str,
     pub(crate) known: &'static [Knowledge],

@@ -31,6 +31,9 @@ fn listed(names: &[String]) -> String {
     }
 }
 
+/// The name and colour of a curve, and what it shows.
+type Curve = (&'static str, &'static str, fn(&OnsetScores) -> f64);
+
 /// The sources and their colours.
 pub(super) fn legend(page: &ExplainPage<'_>) -> String {
     let sources = page.grouping.sources.iter().enumerate();
@@ -168,7 +171,6 @@ fn onset_chart(points: &[OnsetScores]) -> String {
             100.0 * point.purity
         );
     }
-    type Curve = (&'static str, &'static str, fn(&OnsetScores) -> f64);
     let lines: [Curve; 2] = [
         ("ideal mask", "#56b4e9", |point| point.ideal_db),
         ("two components", "#0072b2", |point| point.nmf_db),
