@@ -64,7 +64,7 @@ fn pieces_add_up_and_each_tells_the_drums_apart() {
     let manifest = read_manifest(&folder).unwrap();
     assert_eq!(manifest.input.len_samples, mixture.len_samples());
     assert!(
-        manifest.notes[0].contains("4 pieces"),
+        manifest.notes[0].contains("5 pieces"),
         "{:?}",
         manifest.notes
     );
