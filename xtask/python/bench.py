@@ -168,6 +168,8 @@ class Bench:
                     PEERS[name](*arrays, beta, 2)
             for _ in range(self.rounds):
                 for name in who:
+                    # BLAS's threads wait for more to do by spinning, and would take a processor from whoever is next.
+                    time.sleep(0.5)
                     if name == "Unbraid":
                         # Short iterations: more of them for the same noise.
                         asked = {"beta": beta, "iterations": 4 * count, "exact": True, "threads": threads, "goal": None}
