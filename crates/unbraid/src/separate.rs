@@ -12,7 +12,7 @@ use crate::mask::Render;
 use crate::observe::Observer;
 use crate::recipe::voice_piano::{Known, VoicePianoConfig, voice_piano};
 use crate::recipe::{DrumEvidence, DrumsConfig, DrumsTask, drums};
-use crate::recipe::{HitsConfig, HitsTask, hits, is_struck};
+use crate::recipe::{HitsConfig, HitsTask, hits};
 use crate::recipe::{InformedConfig, Instrument, Task, informed};
 use crate::refit::under_hints;
 use crate::separation::Heard;
@@ -146,6 +146,10 @@ fn by_recipe(
     match recipe(config) {
         Recipe::SingerAndPiano => singer_and_piano(audio, config, observer),
         Recipe::Hits => {
+            if !config.overrides.is_empty() || !config.instruments.is_empty() {
+                let requirement = "none beside onsets or strokes, whose model has neither components nor dictionaries";
+                return Err(Error::config("assign", "given", requirement));
+            }
             let task = HitsTask {
                 sources: &config.sources,
                 onsets: config.onsets.as_deref(),
@@ -184,12 +188,17 @@ fn by_recipe(
     }
 }
 
+/// Whether it is known when drums are struck, or how they sound.
+fn told(config: &SeparateConfig) -> bool {
+    config.onsets.is_some() || !config.strokes.is_empty()
+}
+
 /// What a recording is separated by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Recipe {
     /// Free components, grouped.
     Blind,
-    /// Drums that are struck, told from each other ([`hits`]).
+    /// Drums of which it is known when they are struck, or how they sound ([`hits`]).
     Hits,
     /// Drums and the rest, told apart by learnt evidence ([`drums`]).
     Drums,
@@ -206,8 +215,7 @@ pub fn recipe(config: &SeparateConfig) -> Recipe {
         .sources
         .iter()
         .any(|source| source.kind.is_some_and(Kind::is_percussive));
-    let told = config.onsets.is_some() || !config.strokes.is_empty();
-    if told || is_struck(&config.sources) {
+    if told(config) {
         Recipe::Hits
     } else if is_singer_and_piano(config) {
         Recipe::SingerAndPiano

@@ -7,9 +7,10 @@ use std::path::Path;
 use anyhow::{Context, Result};
 use ndarray::{Array2, Axis};
 use unbraid::baseline::{Assign, IdealMask, Method, Task, run as baseline};
-use unbraid::group::Source;
+use unbraid::factorize::FactorizeConfig;
+use unbraid::group::{Overrides, Source};
 use unbraid::knowledge::onsets::Onset;
-use unbraid::recipe::{HitsConfig, HitsTask, hits};
+use unbraid::recipe::{DrumsConfig, DrumsTask, HitsConfig, HitsTask, drums, hits};
 use unbraid::sharing::StemsConfig;
 use unbraid::{Audio, SeparateConfig};
 use unbraid_io::audio::{Span, read_audio};
@@ -96,8 +97,8 @@ pub(super) fn table(given: Option<&Path>, clips: &Path) -> Result<String> {
          Loops of recorded hits (Debian `sonic-pi-samples`, CC0), some softer, some louder, some of another recording; the drummer's is the performance beside a shared \
          clip. NMF: 3 and 16 components, each given to the true stem that has most of it. NMFD: what `separate` does for \
          kick, snare and hi-hat, with onsets heard; with `--onsets`; with `--onsets` and one `--stroke` of each drum (the loudest).\n\n\
-         | loop | mixture | NMF K3, oracle | NMF K16, oracle | NMFD | with onsets | with onsets and strokes | ideal ratio mask |\n\
-         |---|---|---|---|---|---|---|---|\n",
+         | loop | mixture | NMF K3, oracle | NMF K16, oracle | parts | NMFD | with onsets | with onsets and strokes | ideal ratio mask |\n\
+         |---|---|---|---|---|---|---|---|---|\n",
     );
     for each in &loops {
         let cells = cells(each)?;
@@ -123,6 +124,18 @@ fn cells(each: &Loop) -> Result<Vec<f64>> {
         config.factorize.blind.components = components;
         cells.push(oracle(&config, Method::Nmf(Assign::Oracle))?);
     }
+    let factorize = FactorizeConfig::default();
+    let task = DrumsTask {
+        sources: &clip.sources,
+        overrides: &Overrides::none(),
+        factorize: &factorize,
+        stems: StemsConfig::default(),
+    };
+    let parts = drums(&clip.mixture, &task, &DrumsConfig::default(), &mut ())?;
+    cells.push(of_stems(
+        clip,
+        &parts.stems(&clip.mixture)?.collect_audio()?,
+    )?);
     for (onsets, strokes) in [(false, false), (true, false), (true, true)] {
         let task = HitsTask {
             sources: &clip.sources,

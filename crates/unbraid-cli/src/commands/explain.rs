@@ -7,7 +7,7 @@ use anyhow::{Context, anyhow};
 use unbraid::baseline::Task;
 use unbraid::factorize::{Factorization, factorize};
 use unbraid::group::{Grouping, Kind, Overrides, Source, parse_sources};
-use unbraid::separate::is_singer_and_piano;
+use unbraid::separate::{Recipe, recipe};
 use unbraid::sharing::{Sharing, StemsConfig};
 use unbraid::stems::StemBlocks;
 use unbraid::{Audio, SeparateConfig, Separation, separate};
@@ -383,37 +383,31 @@ fn page(explained: &Explained, known: Option<&Known>) -> Result<String, Failure>
 /// How the stems come out of the components, or why they do not.
 fn recipe_words(explained: &Explained) -> String {
     let config = &explained.config;
-    if is_singer_and_piano(config) {
-        return "For one singer and one piano, the components above only show the principle, and where it ends: a voice never holds still, so no fixed spectrum fits it, and the \
-                program knows better. It has a model of each. The piano is made of the spectra of recorded notes, which stay as they are, so that only its H is sought. The voice is a pitch, tracked from moment to moment, and a \
-                filter that shapes it into vowels. Both are fitted to V together, several times over, and the stems are cut out with the mean of their masks."
-            .to_owned();
+    match recipe(config) {
+        Recipe::SingerAndPiano => "For one singer and one piano, the components above only show the principle, and where it ends: a voice never holds still, so no fixed spectrum fits it, and the \
+             program knows better. It has a model of each. The piano is made of the spectra of recorded notes, which stay as they are, so that only its H is sought. The voice is a pitch, tracked from moment to moment, and a \
+             filter that shapes it into vowels. Both are fitted to V together, several times over, and the stems are cut out with the mean of their masks."
+            .to_owned(),
+        Recipe::Informed if !config.instruments.is_empty() => {
+            let names: Vec<String> = config
+                .instruments
+                .iter()
+                .map(|it| format!("`{}`", it.source))
+                .collect();
+            format!(
+                "The components above only show the principle. Here something was known beforehand: how {} sounds, note by note. Those spectra stand ready in W and stay as they are, so that only their H is sought; free components take up \
+                 what they leave. The stems are cut out with the masks of that model.",
+                names.join(", ")
+            )
+        }
+        Recipe::Drums if explained.from_components => "Here the groups above are only the beginning. A small neural network, which learnt from other recordings what drums look like, also says how much of every spot is drums; its opinion and the groups' are averaged. From that \
+             guess the program fits components to either share anew, first apart and then together, several times over, and cuts the stems out with the mean of the masks."
+            .to_owned(),
+        _ if !explained.from_components => {
+            "The components above only show the principle: the stems were made by a model of their own, and cut out with its masks.".to_owned()
+        }
+        _ => "The stems were not cut out with the plain shares of these components, but with the masks shown here.".to_owned(),
     }
-    if !config.instruments.is_empty() {
-        let names: Vec<String> = config
-            .instruments
-            .iter()
-            .map(|it| format!("`{}`", it.source))
-            .collect();
-        return format!(
-            "The components above only show the principle. Here something was known beforehand: how {} sounds, note by note. Those spectra stand ready in W and stay as they are, so that only their H is sought; free components take up \
-             what they leave. The stems are cut out with the masks of that model.",
-            names.join(", ")
-        );
-    }
-    if !explained.from_components {
-        return "The components above only show the principle: the stems were made by a model of their own, and cut out with its masks.".to_owned();
-    }
-    let drums = config
-        .sources
-        .iter()
-        .any(|source| source.kind == Some(Kind::Drums));
-    if drums {
-        return "Here the groups above are only the beginning. A small neural network, which learnt from other recordings what drums look like, also says how much of every spot is drums; its opinion and the groups' are averaged. From that \
-                guess the program fits components to either share anew, first apart and then together, several times over, and cuts the stems out with the mean of the masks."
-            .to_owned();
-    }
-    "The stems were not cut out with the plain shares of these components, but with the masks shown here.".to_owned()
 }
 
 fn refuse_length(audio: &Audio) -> Result<(), Failure> {

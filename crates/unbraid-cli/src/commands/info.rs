@@ -8,10 +8,11 @@ use ndarray::Array3;
 use serde::Serialize;
 use unbraid::evidence::ClassShares;
 use unbraid::fit::{FitConfig, fit};
-use unbraid::group::{Kind, parse_sources};
+use unbraid::group::parse_sources;
 use unbraid::knowledge::{Atom, Dictionary, Provenance};
 use unbraid::model::{LowRank, Start};
 use unbraid::recipe::DrumsConfig;
+use unbraid::separate::{Recipe, recipe};
 use unbraid::spectrogram::{Channels, Quantity};
 use unbraid::{SeparateConfig, Spectrogram, Stft, StftConfig};
 use unbraid_io::audio::{SourceFormat, Span, probe};
@@ -19,7 +20,7 @@ use unbraid_io::knowledge::read_dictionary;
 use unbraid_io::project::{BATCH, BatchState, MANIFEST, read_batch, read_manifest};
 
 use super::{compact, describe, print_json};
-use crate::args::{EvidenceArg, InfoArgs};
+use crate::args::InfoArgs;
 use crate::cost::{self, PROGRAM_BYTES, Shape};
 use crate::failure::Failure;
 
@@ -154,33 +155,30 @@ fn recording(args: &InfoArgs) -> Result<(), Failure> {
         Channels::Pan => found.channels,
     };
     let sources = parse_sources(&args.sources, &[])?;
-    let fitted_again = args.evidence == EvidenceArg::Learnt
-        && sources
-            .iter()
-            .any(|source| source.kind.is_some_and(Kind::is_percussive));
-    let again = fitted_again.then(DrumsConfig::default);
+    let settings = SeparateConfig {
+        factorize: config,
+        sources,
+        drums: DrumsConfig {
+            evidence: args.evidence.into(),
+            ..DrumsConfig::default()
+        },
+        ..SeparateConfig::default()
+    };
+    let config = &settings.factorize;
+    let again = (recipe(&settings) == Recipe::Drums).then_some(settings.drums);
     let estimated_secs = match frames {
         Some(frames) => Some(
             secs_per_frame(
                 args,
                 &stft,
                 found.sample_rate,
-                again.map(|it| it.component_iterations(&sources)),
+                again.map(|it| it.component_iterations(&settings.sources)),
             )? * (frames * planes) as f64
                 * config.blind.restarts.max(1) as f64,
         ),
         None => None,
     };
     let estimated_memory_bytes = found.len_samples.map(|_| {
-        let settings = SeparateConfig {
-            factorize: config,
-            sources: sources.clone(),
-            drums: DrumsConfig {
-                evidence: args.evidence.into(),
-                ..DrumsConfig::default()
-            },
-            ..SeparateConfig::default()
-        };
         let shape = Shape::of(&found, Span::default());
         PROGRAM_BYTES + cost::separate_bytes(shape, found.sample_rate, &settings)
     });
@@ -224,13 +222,13 @@ fn recording(args: &InfoArgs) -> Result<(), Failure> {
         return Ok(());
     };
     println!("  spectrogram: {} bins × {frames} frames", info.bins);
-    let again = if fitted_again {
+    let fitted_again = if again.is_some() {
         ", a network and fits in parts"
     } else {
         ""
     };
     println!(
-        "  separating it with {} components, {} iterations{again}: about {secs:.1} s and {} MB on \
+        "  separating it with {} components, {} iterations{fitted_again}: about {secs:.1} s and {} MB on \
          this machine",
         info.components,
         info.iterations,

@@ -9,6 +9,6 @@ pub struct Onset {
     pub secs: f64,
     /// What is struck: the name of a source, or of a kind of source.
     pub source: String,
-    /// How hard, 0 to 1, if that is known; only whether it sounds at all is taken from it.
+    /// How hard, 0 to 1, if that is known; 0 is no stroke, and no more is taken from it.
     pub strength: f32,
 }

@@ -1,4 +1,5 @@
-//! A recording of drums comes in; kick, snare, hi-hat and the rest go out, each as one sound that is struck again and again.
+//! A recording and what is known of its strokes come in; kick, snare, hi-hat and the rest go out, each as one sound that is struck
+//! again and again.
 //!
 //! ```text
 //! what is heard of each drum → when it is struck → how it sounds on average → all of them together (NMFD) → masks
@@ -14,6 +15,7 @@ use unbraid_kernel::{Isa, Kernel, Scratch, Templates};
 
 use crate::evidence::{Class, ClassShares};
 use crate::fit::{FitConfig, Free, fit, fit_convolutive};
+use crate::group::claims::{Owner, owners};
 use crate::group::{Kind, Source};
 use crate::knowledge::onsets::Onset;
 use crate::mask::{Render, share_out, winner_takes_all};
@@ -86,29 +88,25 @@ pub struct HitsTask<'a> {
     pub stems: StemsConfig,
 }
 
-/// What a source is called: by its kind, or by its own name where the kind says nothing.
-fn known(source: &Source) -> &str {
-    match source.kind {
-        None | Some(Kind::Rest) => &source.name,
-        Some(kind) => kind.name(),
-    }
-}
-
-/// The classes of sound that a source is, if it is struck.
-fn classes(source: &Source) -> Option<&'static [Class]> {
-    match known(source) {
-        "kick" => Some(&[Class::Kick]),
-        "snare" => Some(&[Class::Snare]),
-        "hihat" | "cymbals" => Some(&[Class::Cymbals]),
-        "percussion" => Some(&[Class::Percussion]),
-        _ => None,
-    }
-}
-
-/// Whether some source is one kind of drum: kick, snare, hihat, cymbals or percussion, by its kind or its name.
+/// Whether a source is one drum: kick, snare, hi-hat, cymbals or percussion.
 #[must_use]
-pub fn is_struck(sources: &[Source]) -> bool {
-    sources.iter().any(|source| classes(source).is_some())
+pub fn is_struck(source: &Source) -> bool {
+    source
+        .kind
+        .is_some_and(|kind| kind.is_percussive() && kind != Kind::Drums)
+}
+
+/// The classes of sound that each source has ([`owners`]).
+fn classes(sources: &[Source]) -> Vec<Vec<Class>> {
+    let mut classes = vec![Vec::new(); sources.len()];
+    for (class, owner) in Class::ALL.into_iter().zip(owners(sources)) {
+        if let Owner::Source(source) = owner
+            && sources[source].kind.is_some_and(Kind::is_percussive)
+        {
+            classes[source].push(class);
+        }
+    }
+    classes
 }
 
 /// Separate drums that are struck from each other, and from the rest.
@@ -136,27 +134,7 @@ pub fn hits(
     observer: &mut dyn Observer,
 ) -> Result<Separation, Error> {
     config.check()?;
-    task.stems.render.check()?;
-    if task.stems.render == Render::Model || task.stems.residual {
-        return Err(Error::config(
-            "stems.render",
-            "the model itself, or a residual",
-            "ratio or binary masks without a residual for drums that are struck",
-        ));
-    }
-    let sample_rate = audio.sample_rate();
-    let exponent = (f64::from(sample_rate) * config.window_secs).log2().round();
-    let stft = Stft::new(StftConfig::with_fft_len(1 << (exponent.max(4.0) as u32)))?;
-    let spectrogram = Spectrogram::of(audio, &stft, Quantity::Magnitude, Channels::Sum, observer)?;
-    let v = spectrogram.view();
-    let v = v
-        .index_axis(Axis(0), 0)
-        .t()
-        .as_standard_layout()
-        .into_owned();
-    let hop_secs = stft.config().hop_len as f64 / f64::from(sample_rate);
-    let heard = Heard::new(audio, task.sources, &stft, v.dim(), observer)?;
-
+    task.check(audio)?;
     let mut notes = Vec::new();
     let given = match task.onsets {
         None => None,
@@ -171,20 +149,27 @@ pub fn hits(
             Some(strokes)
         }
     };
+    let roles = Role::of_all(task, given.as_deref(), &mut notes)?;
+    let sample_rate = audio.sample_rate();
+    let exponent = (f64::from(sample_rate) * config.window_secs).log2().round();
+    let stft = Stft::new(StftConfig::with_fft_len(1 << (exponent.max(4.0) as u32)))?;
+    let spectrogram = Spectrogram::of(audio, &stft, Quantity::Magnitude, Channels::Sum, observer)?;
+    let v = spectrogram
+        .view()
+        .index_axis_move(Axis(0), 0)
+        .reversed_axes();
+    let hop_secs = stft.config().hop_len as f64 / f64::from(sample_rate);
+    let heard = Heard::new(audio, &roles, &stft, v.dim(), observer)?;
+
     let lags = ((config.unfolding_secs / hop_secs).ceil() as usize).clamp(1, v.nrows().max(1));
-    let struck: Vec<usize> = (0..task.sources.len())
-        .filter(|&source| {
-            let known = given
-                .as_ref()
-                .is_some_and(|given| !given[source].is_empty());
-            known || classes(&task.sources[source]).is_some()
-        })
+    let struck: Vec<usize> = (0..roles.len())
+        .filter(|&source| matches!(roles[source], Role::Struck(_)))
         .collect();
     let reach = (config.tolerance_secs / hop_secs).round() as usize;
     let mut unfolding = Array3::<f32>::zeros((lags, struck.len(), v.ncols()));
     let mut activations = Array2::<f32>::zeros((v.nrows(), struck.len()));
     for (event, &source) in struck.iter().enumerate() {
-        let own = heard.of(source, v.view());
+        let own = heard.of(source, v);
         let novelty = novelty(own.view());
         let frames: Vec<usize> = match &given {
             Some(given) => given[source]
@@ -194,11 +179,17 @@ pub fn hits(
             None => peaks(&novelty, hop_secs),
         };
         let name = &task.sources[source].name;
-        let mut average = average(own.view(), &frames, lags);
-        if let Some((_, stroke)) = task.strokes.iter().find(|(known, _)| known == name) {
-            average = stroke_of(stroke, &stft, sample_rate, lags)?;
+        let stroke = task.strokes.iter().find(|(known, _)| known == name);
+        let mut unfolds = match stroke {
+            Some((_, stroke)) => stroke_of(stroke, &stft, lags)?,
+            None => average(own.view(), &frames, lags),
+        };
+        // Activations are how loud a stroke is in all.
+        let sum = unfolds.sum();
+        if sum > 0.0 {
+            unfolds /= sum;
         }
-        unfolding.slice_mut(s![.., event, ..]).assign(&average);
+        unfolding.slice_mut(s![.., event, ..]).assign(&unfolds);
         for frame in frames {
             let until = (frame + lags).min(v.nrows());
             let loud = own.slice(s![frame..until, ..]).sum().max(f32::MIN_POSITIVE);
@@ -210,25 +201,20 @@ pub fn hits(
             }
         }
     }
-    for (name, _) in task.strokes {
-        if !task.sources.iter().any(|source| source.name == *name) {
-            return Err(Error::config("strokes", name, "of one of the sources"));
-        }
-    }
     // Nothing is so certain that it could not be otherwise.
     let least = 1e-3 * unfolding.mean().unwrap_or(0.0);
     unfolding.mapv_inplace(|w| w.max(least));
     let mut events = Convolutive::new(unfolding.view(), activations.view())?;
-    let mut free = heard.free(v.view(), &struck, config, task)?;
+    let mut free = heard.free(v, &roles, config, task, observer)?;
     fit_convolutive(
-        v.view(),
+        v,
         &mut events,
         &mut free,
         config.iterations,
         task.stems.portable,
         observer,
     )?;
-    let sharing = Strokes::new(stft, &events, &free, &struck, task);
+    let sharing = Strokes::new(stft, &events, &free, &roles, task);
     Ok(Separation {
         sources: task.sources.to_vec(),
         components: None,
@@ -237,6 +223,80 @@ pub fn hits(
         notes,
         sharing: Box::new(sharing),
     })
+}
+
+impl HitsTask<'_> {
+    /// What can be told before the long work.
+    fn check(&self, audio: &Audio) -> Result<(), Error> {
+        self.stems.render.check()?;
+        if self.stems.render == Render::Model {
+            let requirement = "ratio or binary for drums that are struck";
+            return Err(Error::config("stems.render", "model", requirement));
+        }
+        if self.stems.residual {
+            let requirement = "false for drums that are struck: their masks leave nothing over; name a source `rest`";
+            return Err(Error::config("stems.residual", true, requirement));
+        }
+        for (name, stroke) in self.strokes {
+            if !self.sources.iter().any(|source| source.name == *name) {
+                return Err(Error::config("strokes", name, "of one of the sources"));
+            }
+            if stroke.sample_rate() != audio.sample_rate() {
+                return Err(Error::config(
+                    "strokes",
+                    format!("at {} Hz", stroke.sample_rate()),
+                    format!("at the recording's {} Hz", audio.sample_rate()),
+                ));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What a source is to the model.
+enum Role {
+    /// One sound that is struck, and what the network hears it as; nothing where it does not know it.
+    Struck(Vec<Class>),
+    /// What is not struck: free components.
+    Rest,
+    /// A drum that another source of its kind has already.
+    Nothing,
+}
+
+impl Role {
+    fn of_all(
+        task: &HitsTask<'_>,
+        given: Option<&[Vec<f64>]>,
+        notes: &mut Vec<String>,
+    ) -> Result<Vec<Self>, Error> {
+        let mut roles = Vec::with_capacity(task.sources.len());
+        for (index, (source, classes)) in task.sources.iter().zip(classes(task.sources)).enumerate()
+        {
+            let told = given.is_some_and(|given| !given[index].is_empty())
+                || task.strokes.iter().any(|(name, _)| *name == source.name);
+            roles.push(if told || !classes.is_empty() {
+                Self::Struck(classes)
+            } else if source.kind.is_some_and(Kind::is_percussive) {
+                notes.push(format!(
+                    "`{}` is silent: another source has the drums of its kind",
+                    source.name
+                ));
+                Self::Nothing
+            } else {
+                Self::Rest
+            });
+        }
+        let rest = |role: &&Self| matches!(role, Self::Rest);
+        if roles.iter().filter(rest).count() > 1 {
+            return Err(Error::config(
+                "sources",
+                task.sources.len(),
+                "at most one beside those that are struck, where onsets or strokes are given: what is not struck is one \
+                 part",
+            ));
+        }
+        Ok(roles)
+    }
 }
 
 /// The strokes of each source, by a list of onsets, in seconds and rising; and how many found no source.
@@ -260,7 +320,12 @@ fn of_sources(onsets: &[Onset], sources: &[Source]) -> Result<(Vec<Vec<f64>>, us
         }
         let named = |name: &str| {
             let own = sources.iter().position(|source| source.name == name);
-            own.or_else(|| sources.iter().position(|source| known(source) == name))
+            let kind = name.parse::<Kind>().ok();
+            own.or_else(|| {
+                sources
+                    .iter()
+                    .position(|source| kind.is_some() && source.kind == kind)
+            })
         };
         let found = named(&onset.source).or_else(|| match onset.source.as_str() {
             "cymbals" => named("hihat"),
@@ -268,6 +333,8 @@ fn of_sources(onsets: &[Onset], sources: &[Source]) -> Result<(Vec<Vec<f64>>, us
             _ => None,
         });
         match found {
+            // A stroke without strength is none.
+            Some(_) if onset.strength <= 0.0 => {}
             Some(source) => strokes[source].push(onset.secs),
             None => left += 1,
         }
@@ -287,7 +354,7 @@ struct Heard {
 impl Heard {
     fn new(
         audio: &Audio,
-        sources: &[Source],
+        roles: &[Role],
         fine: &Stft,
         (frames, bins): (usize, usize),
         observer: &mut dyn Observer,
@@ -301,38 +368,45 @@ impl Heard {
         let network = ClassShares::of(view.index_axis(Axis(0), 0), bin_hz, hop(&stft));
         let times = hop(fine) / hop(&stft);
         let octaves = stft.config().fft_len as f64 / fine.config().fft_len as f64;
-        let mut claimed: Vec<&Class> = Vec::new();
-        let mut shares: Vec<Option<Array2<f32>>> = Vec::new();
-        for source in sources {
-            let wanted = classes(source);
-            claimed.extend(wanted.into_iter().flatten());
-            shares.push(wanted.map(|wanted| {
-                let share = network.share_of(wanted);
-                let (coarse_bins, coarse_frames) = share.dim();
-                Array2::from_shape_fn((frames, bins), |(t, f)| {
-                    let frame = ((t as f64 * times).round() as usize).min(coarse_frames - 1);
-                    let bin = ((f as f64 * octaves).round() as usize).min(coarse_bins - 1);
-                    share[[bin, frame]]
-                })
-            }));
-        }
-        // What nobody claims is the others', in equal parts; without others it is everybody's.
-        let others = shares.iter().filter(|share| share.is_none()).count();
+        let at_fine = |share: Array2<f32>| {
+            let (coarse_bins, coarse_frames) = share.dim();
+            Array2::from_shape_fn((frames, bins), |(t, f)| {
+                let frame = ((t as f64 * times).round() as usize).min(coarse_frames - 1);
+                let bin = ((f as f64 * octaves).round() as usize).min(coarse_bins - 1);
+                share[[bin, frame]]
+            })
+        };
+        let own: Vec<Option<Array2<f32>>> = roles
+            .iter()
+            .map(|role| match role {
+                Role::Struck(classes) if !classes.is_empty() => {
+                    Some(at_fine(network.share_of(classes)))
+                }
+                _ => None,
+            })
+            .collect();
         let mut sum = Array2::<f32>::zeros((frames, bins));
-        for share in shares.iter().flatten() {
+        for share in own.iter().flatten() {
             sum += share;
         }
-        let shares = shares
+        // What is nobody's class is that of the sources without one, in equal parts; without such it is everybody's.
+        let open = |role: &Role| match role {
+            Role::Struck(classes) => classes.is_empty(),
+            Role::Rest => true,
+            Role::Nothing => false,
+        };
+        let others = roles.iter().filter(|role| open(role)).count();
+        let known = own.iter().flatten().count() as f32;
+        let shares = own
             .into_iter()
-            .map(|share| match share {
-                None => sum.mapv(|sum| (1.0 - sum).max(0.0) / others as f32),
+            .zip(roles)
+            .map(|(share, role)| match share {
                 Some(share) if others > 0 => share,
-                Some(share) => {
-                    let count = sources.len() as f32;
-                    ndarray::Zip::from(&share)
-                        .and(&sum)
-                        .map_collect(|share, sum| (share + 1e-4) / (sum + count * 1e-4))
-                }
+                Some(share) => ndarray::Zip::from(&share)
+                    .and(&sum)
+                    .map_collect(|share, sum| (share + 1e-4) / (sum + known * 1e-4)),
+                None if open(role) => sum.mapv(|sum| (1.0 - sum).max(0.0) / others as f32),
+                None => Array2::zeros((frames, bins)),
             })
             .collect();
         Ok(Self { shares })
@@ -347,15 +421,15 @@ impl Heard {
     fn free(
         &self,
         v: ArrayView2<'_, f32>,
-        struck: &[usize],
+        roles: &[Role],
         config: &HitsConfig,
         task: &HitsTask<'_>,
+        observer: &mut dyn Observer,
     ) -> Result<Free, Error> {
-        let others = (0..self.shares.len()).filter(|source| !struck.contains(source));
-        let mut rest = Array2::<f32>::zeros(v.raw_dim());
-        for source in others {
-            rest += &self.of(source, v);
-        }
+        let Some(rest) = roles.iter().position(|role| matches!(role, Role::Rest)) else {
+            return Ok(Free::none(v.nrows(), v.ncols()));
+        };
+        let rest = self.of(rest, v);
         let values = Spectrogram::from_values(rest.t().insert_axis(Axis(0)), Quantity::Magnitude)?;
         if values.mean() <= 0.0 || config.free == 0 {
             return Ok(Free::none(v.nrows(), v.ncols()));
@@ -367,7 +441,7 @@ impl Heard {
             portable: task.stems.portable,
             ..FitConfig::default()
         };
-        let mut model = fit(start, &values, &settings, &mut ())?.model;
+        let mut model = fit(start, &values, &settings, observer)?.model;
         model.scale_activations(values.scale());
         Ok(Free {
             templates: model.templates().t().as_standard_layout().into_owned(),
@@ -462,19 +536,7 @@ fn average(own: ArrayView2<'_, f32>, frames: &[usize], lags: usize) -> Array2<f3
 }
 
 /// How a stroke that is given unfolds, `(lags, bins)`.
-fn stroke_of(
-    stroke: &Audio,
-    stft: &Stft,
-    sample_rate: u32,
-    lags: usize,
-) -> Result<Array2<f32>, Error> {
-    if stroke.sample_rate() != sample_rate {
-        return Err(Error::config(
-            "strokes",
-            format!("at {} Hz", stroke.sample_rate()),
-            format!("at the recording's {sample_rate} Hz"),
-        ));
-    }
+fn stroke_of(stroke: &Audio, stft: &Stft, lags: usize) -> Result<Array2<f32>, Error> {
     let spectrogram = Spectrogram::of(stroke, stft, Quantity::Magnitude, Channels::Sum, &mut ())?;
     let view = spectrogram.view();
     let own = view.index_axis(Axis(0), 0).t().to_owned();
@@ -496,7 +558,8 @@ fn found(events: &Convolutive, struck: &[usize], sources: &[Source], hop_secs: f
     const LEAST: f32 = 0.02;
     let mut found = Vec::new();
     for (h, &source) in events.activations().columns().into_iter().zip(struck) {
-        let most = h.iter().copied().fold(0.0, f32::max);
+        // Where each stroke is, and how loud.
+        let mut strokes: Vec<(f64, f32)> = Vec::new();
         let mut frame = 0;
         while frame < h.len() {
             if h[frame] <= 0.0 {
@@ -506,21 +569,20 @@ fn found(events: &Convolutive, struck: &[usize], sources: &[Source], hop_secs: f
             let end = (frame..h.len()).find(|&t| h[t] <= 0.0).unwrap_or(h.len());
             let run = h.slice(s![frame..end]);
             let loud = run.sum();
-            let centre: f64 = run
-                .iter()
-                .enumerate()
-                .map(|(at, h)| (frame + at) as f64 * f64::from(*h))
-                .sum::<f64>()
-                / f64::from(loud);
-            if most > 0.0 && loud > LEAST * most {
-                found.push(Onset {
-                    secs: centre * hop_secs,
-                    source: sources[source].name.clone(),
-                    strength: (loud / most).min(1.0),
-                });
-            }
+            let moments = run.iter().enumerate();
+            let moment = moments.map(|(at, h)| (frame + at) as f64 * f64::from(*h));
+            strokes.push((moment.sum::<f64>() / f64::from(loud), loud));
             frame = end;
         }
+        let most = strokes
+            .iter()
+            .fold(0.0, |most: f32, (_, loud)| most.max(*loud));
+        let heard = strokes.iter().filter(|(_, loud)| *loud > LEAST * most);
+        found.extend(heard.map(|(centre, loud)| Onset {
+            secs: centre * hop_secs,
+            source: sources[source].name.clone(),
+            strength: loud / most,
+        }));
     }
     found.sort_by(|a, b| a.secs.total_cmp(&b.secs));
     found
@@ -554,7 +616,7 @@ impl Strokes {
         stft: Stft,
         events: &Convolutive,
         free: &Free,
-        struck: &[usize],
+        roles: &[Role],
         task: &HitsTask<'_>,
     ) -> Self {
         let isa = if task.stems.portable {
@@ -569,24 +631,35 @@ impl Strokes {
                 Templates::new(isa, values, templates.nrows(), templates.ncols()).expect(CHECKED)
             })
         };
-        let others = task.sources.len() - struck.len();
-        let part = |source: usize| match struck.iter().position(|&known| known == source) {
-            Some(event) => Part {
-                activations: events.activations.slice(s![.., event..=event]).to_owned(),
-                event: true,
-                packed: pack(events.unfolding(event)),
-            },
-            // Several sources that are not struck share what is left.
-            None => Part {
-                activations: free.activations.mapv(|h| h / others as f32),
+        let mut event = 0;
+        let mut part = |role: &Role| match role {
+            Role::Struck(_) => {
+                event += 1;
+                Part {
+                    activations: events
+                        .activations
+                        .slice(s![.., event - 1..event])
+                        .to_owned(),
+                    event: true,
+                    packed: pack(events.unfolding(event - 1)),
+                }
+            }
+            Role::Rest => Part {
+                activations: free.activations.clone(),
                 event: false,
                 packed: pack(free.templates.view()),
             },
+            Role::Nothing => Part {
+                activations: Array2::zeros((events.frames(), 0)),
+                event: false,
+                packed: None,
+            },
         };
+        let sources = roles.iter().map(&mut part).collect();
         Self {
             frames: events.frames(),
             lags: events.lags(),
-            sources: (0..task.sources.len()).map(part).collect(),
+            sources,
             kernel: Kernel::with_isa(isa, 1.0, 1.0).expect(CHECKED),
             render: task.stems.render,
             stft,

@@ -220,7 +220,7 @@ fn stems(
 /// Say what each stem is to be taken apart into.
 fn assign(stems: &mut [Stem], sources: &[Source], folder: &Path) -> Result<(), Failure> {
     for source in sources {
-        let struck = is_struck(std::slice::from_ref(source));
+        let struck = is_struck(source);
         if source.kind == Some(Kind::Rest) && !struck {
             continue;
         }
