@@ -1,7 +1,7 @@
 // The program and real browsers come in; whether a person can work with the page goes out.
 //
-// One visit in Chromium: open, see, hear, decide, undo, cancel, export; the files are compared with those of
-// the command line. Sound is measured by an analyser; Chromium is started with
+// One visit in Chromium: open, see, hear, decide, undo, export, paint, refit, cancel, export again; the files are
+// compared with those of the command line. Sound is measured by an analyser; Chromium is started with
 // --autoplay-policy=no-user-gesture-required only where no click comes before (none here does).
 
 import assert from "node:assert/strict";
@@ -96,23 +96,7 @@ test("the demo clip is opened, seen, heard, decided and exported", async () => {
   await page.keyboard.press("3");
   await page.waitForFunction(() => document.querySelector("#saved")?.textContent === "All changes saved");
 
-  // Exported: what the page wrote is what the command line writes for the same choices.
-  await page.click("#export");
-  await page.click("#write");
-  await page.waitForSelector("dialog pre");
-  const commands = await page.locator("dialog pre").allTextContents();
-  assert.equal(commands.length, 2);
-  const project = join(folder, "unbraid-demo.unbraid");
-  const stems = ["drums.wav", "rest.wav", "shaker.wav"].map((name) => ({ name, bytes: readFileSync(join(project, "stems", name)) }));
-  for (const [at, command] of commands.entries()) {
-    const words = command.split(" ").slice(1);
-    const out = join(folder, `cli-${at}`);
-    execFileSync(program, [...words, "--quiet", "-o", out]);
-    const inside = at === 0 ? out : join(out, "unbraid-demo");
-    for (const { name, bytes } of stems) assert.ok(bytes.equals(readFileSync(join(inside, name))), `${command}: ${name} differs`);
-  }
-  addUp(stems.map((stem) => stem.bytes));
-  await page.keyboard.press("Escape");
+  await exported(["drums.wav", "rest.wav", "shaker.wav"]);
 
   // A long fit is cancelled, and nothing has changed.
   await page.click("#settings");
@@ -129,12 +113,33 @@ test("the demo clip is opened, seen, heard, decided and exported", async () => {
   assert.deepEqual(problems, []);
 });
 
+/** Export, and compare: what the page wrote is what the command line writes for the same choices, by each of the ways it names. */
+async function exported(names: string[]): Promise<void> {
+  await page.click("#export");
+  await page.click("#write");
+  await page.waitForSelector("dialog pre");
+  const ways = await page.locator("dialog pre").allTextContents();
+  assert.equal(ways.length, 2);
+  const stems = names.map((name) => ({ name, bytes: readFileSync(join(folder, "unbraid-demo.unbraid/stems", name)) }));
+  for (const way of ways) {
+    const cwd = mkdtempSync(join(folder, "cli-"));
+    const out = join(cwd, "out");
+    const lines = way.split("\n").map((line) => line.split(" ").slice(1));
+    for (const words of lines) execFileSync(program, [...words, "--quiet", ...(words === lines.at(-1) ? ["-o", out] : [])], { cwd });
+    const inside = lines[0][0] === "separate" ? join(out, "unbraid-demo") : out;
+    for (const { name, bytes } of stems) assert.ok(bytes.equals(readFileSync(join(inside, name))), `${way}: ${name} differs`);
+    rmSync(cwd, { recursive: true });
+  }
+  addUp(stems.map((stem) => stem.bytes));
+  await page.keyboard.press("Escape");
+}
+
 /** The stems, 24-bit WAV, add up to the recording: to one step of 24 bits (−138 dB), as each transform rounds. */
 function addUp(stems: Buffer[]): void {
   const mixture = join(folder, "unbraid-demo.flac");
   // One source named after nothing takes everything: the recording itself, in the stems' format.
   const out = join(folder, "whole");
-  execFileSync(program, ["separate", mixture, "-k", "1", "--iterations", "1", "--sources", "all,rest", "--assign", "all=0", "--quiet", "-o", out]);
+  execFileSync(program, ["separate", mixture, "-k", "1", "--iterations", "1", "--sources", "all,rest", "--assign", "all=0", "--quiet", "--overwrite", "-o", out]);
   const whole = readFileSync(join(out, "unbraid-demo", "all.wav"));
   const at = (bytes: Buffer, n: number) => bytes.readIntLE(n, 3);
   const data = whole.indexOf("data") + 8;
@@ -143,6 +148,71 @@ function addUp(stems: Buffer[]): void {
     assert.ok(Math.abs(sum - at(whole, n)) <= 1, `${sum} for ${at(whole, n)} at byte ${n}`);
   }
 }
+
+interface Bench { fit: { revision: number; sound: number; components: unknown[] }; edits: { regions: { boxes: unknown[]; strokes: unknown[] } } }
+const bench = <T>(what: (bench: Bench) => T): Promise<T> => page.evaluate(`(${what})(window.studio)`) as Promise<T>;
+
+/** Drag over the picture, in shares of its width and height. */
+async function drag(...points: [number, number][]): Promise<void> {
+  const box = await page.locator(".picture").boundingBox();
+  assert.ok(box);
+  const at = ([x, y]: [number, number]) => [box.x + x * box.width, box.y + y * box.height] as const;
+  await page.mouse.move(...at(points[0]));
+  await page.mouse.down();
+  for (const point of points.slice(1)) await page.mouse.move(...at(point), { steps: 6 });
+  await page.mouse.up();
+}
+
+test("what is painted is heard, learnt from, taken back and exported", async () => {
+  const sound = await bench(({ fit }) => fit.sound);
+  await page.keyboard.press("p");
+  await page.keyboard.press("1");
+  await drag([0.2, 0.3], [0.4, 0.25], [0.5, 0.35]);
+  await page.keyboard.press("r");
+  await page.keyboard.press("2");
+  await drag([0.6, 0.5], [0.8, 0.9]);
+  await page.waitForFunction((before) => (window as unknown as { studio: Bench }).studio.fit.sound > before, sound);
+  assert.deepEqual(await bench(({ edits: { regions } }) => [regions.strokes.length > 0, regions.boxes.length]), [true, 1]);
+  await page.keyboard.press("x");
+  await drag([0.7, 0.7], [0.71, 0.7]);
+  assert.equal(await bench(({ edits }) => edits.regions.boxes.length), 0);
+  await page.keyboard.press("Control+z");
+  assert.equal(await bench(({ edits }) => edits.regions.boxes.length), 1);
+
+  // A long refit is cancelled; a short one is a new state; undo returns, redo goes there again.
+  await page.fill("#steps", "1000");
+  await page.click("#refit");
+  await page.click("#cancel");
+  await page.waitForFunction(() => document.querySelector(".foot")?.textContent?.includes("Cancelled"));
+  assert.equal(await bench(({ fit }) => fit.revision), 0);
+  await page.fill("#steps", "3");
+  await page.click("#refit");
+  await page.waitForSelector("#state-1[aria-pressed=true]");
+  await page.click("#undo");
+  await page.waitForSelector("#state-0[aria-pressed=true]");
+  await page.click("#redo");
+  await page.waitForSelector("#state-1[aria-pressed=true]");
+
+  await page.keyboard.press("Escape");
+  await page.click("#component-3 .words");
+  await page.click("#split");
+  await page.waitForSelector("#component-17");
+  await page.click("#component-3 .words");
+  await page.click("#component-16 .words", { modifiers: ["Control"] });
+  await page.click("#merge");
+  await page.waitForSelector("#state-3[aria-pressed=true]");
+  assert.equal(await bench(({ fit }) => fit.components.length), 17);
+  await exported(["drums.wav", "rest.wav", "shaker.wav"]);
+
+  // Notes are written too.
+  await page.click("#export");
+  await page.selectOption("dialog select >> nth=0", "music");
+  await page.click("#write");
+  await page.waitForSelector("dialog .files .line");
+  assert.ok((await page.textContent("dialog .files"))?.includes("rest.mid"));
+  await page.keyboard.press("Escape");
+  assert.deepEqual(problems, []);
+});
 
 test("Firefox opens the page and shows the components", { timeout: 40_000 }, async () => {
   const { default: puppeteer } = await import("puppeteer-core");
@@ -155,7 +225,7 @@ test("Firefox opens the page and shows the components", { timeout: 40_000 }, asy
     await recent?.click();
     await tab.waitForSelector("#component-15", { timeout: 20_000 });
     const rows = await tab.$$eval(".row", (found) => found.length);
-    assert.equal(rows, 16);
+    assert.equal(rows, 17);
   } finally {
     await firefox.close();
   }

@@ -2,13 +2,14 @@
 
 import type { Edits } from "./edits";
 import type { Picture } from "./geometry";
+import type { Music, Note } from "./music";
 
 export interface Evidence { words: string; logOdds: number }
 
 export interface Component {
   source: number;
   automatic: number;
-  decidedBy: "features" | "person" | "silence";
+  decidedBy: "features" | "hints" | "person" | "silence";
   posteriors: number[];
   evidence: Evidence[];
   features: { name: string; words: string }[];
@@ -17,6 +18,11 @@ export interface Component {
 
 export interface Fit {
   revision: number;
+  /** Changes with what the components sound like. */
+  sound: number;
+  /** The notes that components play; a note's track is its component. */
+  written: Note[];
+  objective: [number, number];
   frames: number;
   hopSecs: number;
   iterations: number;
@@ -61,6 +67,8 @@ export interface Project {
   samples: number;
   picture: Picture;
   waveform: number[];
+  /** The kinds of sound that suggestions know. */
+  kinds: string[];
   settings: Settings;
   edits: Edits;
   fit: Fit | null;
@@ -130,6 +138,10 @@ export const closeProject = (id: number): Promise<Response> => ask(`/api/project
 export const putEdits = (id: number, edits: Edits): Promise<Fit> => json(`/api/projects/${id}/edits`, "PUT", edits);
 export const restore = (id: number, revision: number): Promise<Fit> => json(`/api/projects/${id}/restore`, "POST", { revision });
 export const startFit = (id: number, settings: Settings): Promise<Job> => json(`/api/projects/${id}/fit`, "POST", settings);
+export type Wish = "on" | { split: number } | { merge: number[] };
+export const startRefit = (id: number, wish: Wish, iterations: number): Promise<Job> => json(`/api/projects/${id}/refit`, "POST", { wish, iterations });
+/** What a file says of notes, pitch or words. */
+export const readMusic = async (id: number, file: File): Promise<Music> => (await ask(`/api/projects/${id}/music`, { method: "POST", body: file })).json();
 export const startExport = (id: number, order: unknown): Promise<Job> => json(`/api/projects/${id}/export`, "POST", order);
 export const getJob = (id: number): Promise<Job | null> => json(`/api/projects/${id}/job`);
 export const cancelJob = (id: number): Promise<Response> => ask(`/api/projects/${id}/job`, { method: "DELETE" });

@@ -96,13 +96,17 @@ export function settingsDialog(bench: Workbench): void {
 
 /** Write files, and the command line that makes the same. */
 export function exportDialog(bench: Workbench): void {
-  const what = choice("What", "", "stems", [["stems", "a stem per source"], ["components", "a file per component"]]);
+  const what = choice("What", "", "stems", [["stems", "a stem per source"], ["components", "a file per component"], ["music", "notes (MIDI, CSV) and pitch (f0)"]]);
   const format = choice("Format", "(--format)", "wav24", [["wav16", "WAV, 16 bit"], ["wav24", "WAV, 24 bit"], ["wav32f", "WAV, 32-bit float"], ["flac", "FLAC, 24 bit"]]);
   const render = choice("Masks", "Each source gets its share of every bin; or the strongest gets it whole. (--render)", "ratio",
     [["ratio", "shares"], ["binary", "the strongest takes all"], ["model", "the model itself (does not add up)"]]);
   const exponent = number("Sharpness", "1 shares in proportion, 2 is the Wiener filter. (--exponent)", 1, 0.1, 16, "any");
   const residual = choice("What nothing explains", "(--residual)", "false", [["false", "is shared out"], ["true", "a stem of its own"]]);
   const status = h("div", { class: "files", role: "status" });
+  const audio = h("div", { style: "display:grid;gap:12px" }, row(format),
+    h("details", {}, h("summary", {}, "Masks and what is left over"), h("div", {}, ...[render, exponent, residual].map(row))));
+  // Notes have no sample format.
+  what.input.addEventListener("change", () => { audio.style.display = what.input.value === "music" ? "none" : "grid"; });
   const start = h("button", { class: "main", id: "write" }, "Write files");
   const form = h("form", { method: "dialog", onsubmit: async (event: Event) => {
     event.preventDefault();
@@ -128,8 +132,7 @@ export function exportDialog(bench: Workbench): void {
       ...commands.map((command) => h("pre", {}, command))));
     bench.guide?.did("export");
   } },
-    h("h2", {}, "Export"), row(what), row(format),
-    h("details", {}, h("summary", {}, "Masks and what is left over"), h("div", {}, ...[render, exponent, residual].map(row))),
+    h("h2", {}, "Export"), row(what), audio,
     status, h("div", { class: "end" }, h("button", { type: "button", onclick: () => dialog.close() }, "Close"), start));
   const dialog = open("Export", form);
 }
@@ -151,9 +154,10 @@ export function keysDialog(bench: Workbench): void {
     ["S, M", "solo, mute it"], ["0", "hear everything"], ["B", "compare with the untouched recording"], ["V", "level-matched or not"],
     ["← →", "a second back, on"], ["Shift ← →", "move the picture"], ["+ −", "zoom"], ["*", "the whole recording"], ["[ ]", "zoom frequencies"],
     ["O", "loop what is shown"], ["C", "levels, sources, what is chosen"], ["Ctrl Z, Ctrl Shift Z", "undo, redo"], ["E", "export"],
+    ["P, R, X", "brush, box, eraser"], ["1 … 9", "with the brush: for which source"], ["N, L", "drag notes, draw the pitch"], ["H, Esc", "the hand again"], ["F", "refit"], ["Ctrl-click", "choose several rows"],
   ];
   const dialog = open("Keys", h("div", { class: "inside" }, h("h2", {}, "Keys"),
     h("div", { class: "keys" }, ...keys.flatMap(([key, words]) => [h("kbd", {}, key), h("span", {}, words)])),
-    h("div", { class: "soft" }, "On the picture: wheel zooms, drag moves, click goes there, Alt and wheel zooms frequencies. On the ruler: drag a loop."),
+    h("div", { class: "soft" }, "On the picture: wheel zooms, drag moves (the middle button always), click goes there, Alt and wheel zooms frequencies. On the ruler: drag a loop."),
     h("div", { class: "end" }, h("button", { onclick: () => { dialog.close(); bench.startGuide(); } }, "Take the tour"), h("button", { class: "main", onclick: () => dialog.close() }, "Close"))));
 }

@@ -1,5 +1,8 @@
 // What a person decides, as values: every change makes a new one, so that undo is going back.
 
+import { renamed, type Regions } from "./regions";
+import type { Music } from "./music";
+
 export interface Source {
   name: string;
   kind: string | null;
@@ -10,6 +13,8 @@ export interface Edits {
   assignment: (number | null)[];
   source_gains: number[];
   component_gains: number[];
+  regions: Regions;
+  music: Music;
 }
 
 /** A state one can return to: which fit, which decisions, and what led to it. */
@@ -18,8 +23,6 @@ export interface Step {
   edits: Edits;
   what: string;
 }
-
-export const KINDS = ["drums", "guitar", "voice", "piano", "bass", "rest"];
 
 /** Give components to a source, or (null) back to the suggestion. */
 export function assign(edits: Edits, components: number[], source: number | null): Edits {
@@ -41,15 +44,16 @@ export function nameProblem(edits: Edits, name: string, except = -1): string | n
   return null;
 }
 
-export function addSource(edits: Edits, name: string): Edits {
-  const kind = KINDS.includes(name) ? name : null;
+/** One more source; a name that is a kind of sound gets suggestions. */
+export function addSource(edits: Edits, name: string, kinds: string[]): Edits {
+  const kind = kinds.includes(name) ? name : null;
   return { ...edits, sources: [...edits.sources, { name, kind }], source_gains: padded(edits.source_gains, edits.sources.length, 1) };
 }
 
 /** Another name; what kind of sound the suggestions look for stays. */
 export function renameSource(edits: Edits, at: number, name: string): Edits {
   const sources = edits.sources.map((source, index) => (index === at ? { ...source, name } : source));
-  return { ...edits, sources };
+  return { ...edits, sources, regions: renamed(edits.regions, edits.sources[at].name, name) };
 }
 
 /** Everything of one source goes to another, and the first is gone. `sourceOf` says where components are now. */
@@ -60,7 +64,8 @@ export function mergeSources(edits: Edits, from: number, into: number, sourceOf:
     return given === null ? null : shift(given);
   });
   const gains = padded(edits.source_gains, edits.sources.length, 1).filter((_, at) => at !== from);
-  return { ...edits, sources: edits.sources.filter((_, at) => at !== from), assignment, source_gains: gains };
+  const regions = renamed(edits.regions, edits.sources[from].name, edits.sources[into].name);
+  return { ...edits, sources: edits.sources.filter((_, at) => at !== from), assignment, source_gains: gains, regions };
 }
 
 export function setSourceGain(edits: Edits, at: number, gain: number): Edits {

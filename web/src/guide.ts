@@ -3,13 +3,14 @@
 import { h } from "./dom";
 import type { Workbench } from "./workbench";
 
-export type Deed = "fit" | "mixture" | "component" | "source" | "assign" | "export";
+export type Deed = "fit" | "mixture" | "component" | "source" | "assign" | "paint" | "refit" | "export";
 
 const STEPS: { title: string; text: string; deed: Deed | null }[] = [
   { title: "The picture", deed: "mixture", text: "Time runs from left to right, low sounds are at the bottom, loud ones bright. Upright stripes are drum hits, level lines are notes. Press space to hear it." },
   { title: "A component", deed: "component", text: "The recording has been explained as a sum of components: each is one spectrum (left, W) that sounds at certain times (below, H). Click a row to hear it alone." },
   { title: "Components make sources", deed: "source", text: "A kick drum may be two components, a guitar chord five. Each was suggested to a source, in the source's colour. Press ▶ on a source at the right to hear all that is its own." },
   { title: "You decide", deed: "assign", text: "Some suggestions are wrong. Go through the rows with ↑ ↓ and Enter; give the chosen one to a source with the keys 1 to 9, or drag it there. You hear the change at once, and Ctrl Z takes it back." },
+  { title: "You may also draw", deed: "paint", text: "Where one component holds two sounds, take the brush (P), choose a source beside it, and paint over what is its own in the picture. The recording is shared out anew at once; Refit (F) learns from it." },
   { title: "Take it with you", deed: "export", text: "Export writes a file per source. Together they are the recording, sample by sample. You are also told the command line that does the same." },
 ];
 

@@ -55,7 +55,7 @@ async function welcome(error: unknown = null): Promise<void> {
       void welcome(new api.Refusal(`${file.name} is longer than ${Math.round(studio.mostUploadBytes / 2 ** 20)} MiB.`, 0, `Open it by its path: unbraid studio "${file.name}"`));
     } else void opening(() => api.upload(file));
   };
-  const chooser = h("input", { type: "file", accept: ".wav,.flac,audio/*", class: "unseen", tabIndex: -1, onchange: () => take(chooser.files?.[0]) });
+  const chooser = h("input", { type: "file", accept: ".wav,.flac,.mp3,.ogg,.m4a,.aif,.aiff,.caf,.mka,audio/*", class: "unseen", tabIndex: -1, onchange: () => take(chooser.files?.[0]) });
   const drop = h("div", {
     class: "drop",
     ondragover: (event: DragEvent) => { event.preventDefault(); drop.classList.add("over"); },
@@ -63,7 +63,7 @@ async function welcome(error: unknown = null): Promise<void> {
     ondrop: (event: DragEvent) => { event.preventDefault(); take(event.dataTransfer?.files[0]); },
   },
     h("h2", {}, "Drop a recording here"),
-    h("div", { class: "soft" }, "WAV or FLAC. It stays on this computer."),
+    h("div", { class: "soft" }, "WAV, FLAC, MP3, Ogg, M4A, AIFF and more. It stays on this computer."),
     h("div", { class: "buttons", style: "justify-content:center" },
       h("button", { class: "main", onclick: () => chooser.click() }, "Choose a file …"),
       h("button", { id: "demo", onclick: () => void opening(api.openDemo, true) }, "Try the demo clip (two-minute tour)")),

@@ -39,6 +39,13 @@ export class Player {
     this.reset();
   }
 
+  /** The same components sound otherwise: the old sound goes on until the new has come. */
+  renew(): void {
+    this.begin();
+    this.send({ type: "renew", stream: this.stream });
+    this.fill();
+  }
+
   setGains(gains: number[]): void {
     this.gains = gains;
     this.send({ type: "gains", gains });
@@ -113,11 +120,16 @@ export class Player {
     this.changed();
   }
 
-  private reset(): void {
+  /** What is on its way is no longer wanted. */
+  private begin(): void {
     this.stream += 1;
     this.fetched.clear();
     this.fetching.abort();
     this.fetching = new AbortController();
+  }
+
+  private reset(): void {
+    this.begin();
     const { channels, samples, sampleRate } = this.project;
     this.send({ type: "reset", stream: this.stream, tracks: this.tracks, channels, samples, chunk: sampleRate });
     this.send({ type: "gains", gains: this.gains });

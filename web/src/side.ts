@@ -10,9 +10,11 @@ export class Side {
   readonly element: HTMLElement;
   private readonly sources = h("section", { "aria-label": "Sources" });
   private readonly inspector = h("section", { "aria-label": "The chosen component" });
+  private readonly corrections = h("section", { "aria-label": "What was drawn and given" });
+  private readonly states = h("section", { "aria-label": "States of the fit" });
 
   constructor(private readonly bench: Workbench) {
-    this.element = h("aside", { class: "side" }, this.sources, this.inspector);
+    this.element = h("aside", { class: "side" }, this.sources, this.inspector, this.corrections, this.states);
   }
 
   refresh(): void {
@@ -21,6 +23,8 @@ export class Side {
     const sliding = document.activeElement instanceof HTMLInputElement && this.element.contains(document.activeElement);
     if (!sliding) this.drawSources();
     this.drawInspector();
+    this.drawCorrections();
+    this.drawStates();
     if (focused && !sliding) document.getElementById(focused)?.focus({ preventScroll: true });
   }
 
@@ -64,9 +68,10 @@ export class Side {
 
   private async add(): Promise<void> {
     const { bench } = this;
+    const { kinds } = bench.project;
     const name = await ask("Add a source", "Name", "", (value) => edit.nameProblem(bench.edits, value),
-      edit.KINDS.filter((kind) => !bench.edits.sources.some((source) => source.name === kind)), "Known kinds get suggestions; other names have what you give them.");
-    if (name !== null) bench.change(edit.addSource(bench.edits, name), `source ${name} added`);
+      kinds.filter((kind) => !bench.edits.sources.some((source) => source.name === kind)), "Known kinds get suggestions; other names have what you give them.");
+    if (name !== null) bench.change(edit.addSource(bench.edits, name, kinds), `source ${name} added`);
   }
 
   private async rename(at: number): Promise<void> {
@@ -119,7 +124,51 @@ export class Side {
       h("div", { class: "buttons" },
         ...sources.map((source, at) => h("button", { id: `give-${at}`, "aria-pressed": String(bench.sourceOf()[chosen] === at), onclick: () => bench.assign(at) }, source.name)),
         byHand !== null && byHand !== undefined && h("button", { id: "give-back", class: "quiet", onclick: () => bench.assign(null) }, "Use the suggestion") as Node),
+      h("div", { class: "buttons" },
+        h("button", { id: "split", disabled: bench.job?.state === "running", title: "One component for each source in its place, fitted by what was drawn; the others stay as they are", onclick: () => bench.split() }, "Split by source"),
+        h("button", { id: "merge", disabled: bench.marked.size === 0 || bench.job?.state === "running", title: "Ctrl and click choose several rows", onclick: () => bench.merge() },
+          bench.marked.size > 0 ? `Merge ${bench.marked.size + 1} components` : "Merge several (Ctrl-click)")),
       h("details", {}, h("summary", { class: "soft" }, "Everything measured"),
         h("ul", { class: "reasons" }, ...component.features.map((feature) => h("li", {}, feature.words))))));
+  }
+
+  private drawCorrections(): void {
+    const { bench } = this;
+    const { regions, music, sources } = bench.edits;
+    const count = regions.boxes.length + regions.strokes.length;
+    const chooser = h("input", { type: "file", accept: ".mid,.midi,.csv,.txt,.lrc,.TextGrid,.lab", class: "unseen", tabIndex: -1, id: "music-file",
+      onchange: () => { if (chooser.files?.[0]) void bench.giveMusic(chooser.files[0]); } });
+    const name = sources[bench.paint.source]?.name ?? "";
+    const parts = [[music.notes.length, "note"], [music.pitches.length, "pitch point"], [music.words.length, "word"]]
+      .filter(([many]) => Number(many) > 0).map(([many, word]) => `${many} ${word}${many === 1 ? "" : "s"}`);
+    this.corrections.hidden = !bench.fit;
+    this.corrections.replaceChildren(...nodes(
+      h("h2", {}, "Corrections"),
+      h("div", { class: "soft" }, count > 0
+        ? `${count === 1 ? "1 region was" : `${count} regions were`} drawn. They are heard at once; Refit learns from them.`
+        : "Paint (P) or box (R) where a source is: it is heard at once, and Refit learns from it."),
+      h("div", { class: "buttons" },
+        h("button", { id: "only", disabled: !bench.player.loop, title: bench.player.loop ? `In the looped span there is nothing but ${name}: all of it is learnt from` : "Loop a span first: drag on the ruler, or O", onclick: () => bench.onlyHere() }, `Only ${name} in the loop`),
+        h("button", { id: "boxed", disabled: !bench.player.loop, title: "A box around the looped span and the frequencies that are shown", onclick: () => bench.boxLoop() }, "Box the loop"),
+        count > 0 && h("button", { id: "clear-regions", class: "quiet", onclick: () => bench.drawn({ boxes: [], strokes: [] }, "regions taken away") }, "Take all away") as Node),
+      h("h3", {}, "Notes, pitch, words"),
+      h("div", { class: "soft" }, parts.length > 0 ? `Given or corrected: ${parts.join(", ")}.` : `The components play ${bench.fit?.written.length ?? 0} notes.`),
+      h("div", { class: "buttons" },
+        h("button", { id: "give-music", title: "MIDI, a pitch track (CSV of seconds and Hz), or timed words (LRC, UltraStar, TextGrid, labels)", onclick: () => chooser.click() }, "Open a file …"),
+        bench.notes().length > 0 && h("button", { id: "claim-notes", title: `The partials of every note are drawn as regions of ${name}`, onclick: () => bench.claim("notes") }, `Notes are ${name}’s`) as Node,
+        music.pitches.length > 0 && h("button", { id: "claim-pitch", title: `The partials of the pitch are drawn as regions of ${name}`, onclick: () => bench.claim("pitch") }, `Pitch is ${name}’s`) as Node,
+        parts.length > 0 && h("button", { id: "clear-music", class: "quiet", onclick: () => bench.change({ ...bench.edits, music: { notes: [], pitches: [], words: [] } }, "notes, pitch and words taken away") }, "Take away") as Node),
+      chooser));
+  }
+
+  private drawStates(): void {
+    const { bench } = this;
+    const { history } = bench.project;
+    this.states.hidden = history.length < 2;
+    const running = bench.job?.state === "running";
+    this.states.replaceChildren(h("h2", {}, "States"),
+      h("div", { class: "states" }, ...history.map(({ revision, what }) =>
+        h("button", { class: "quiet", id: `state-${revision}`, disabled: running, "aria-pressed": String(bench.fit?.revision === revision), title: "Go back to this fit, as it was left",
+          onclick: () => void bench.goBack(revision) }, `${revision} · ${what === "fit" ? "components found" : what}`))));
   }
 }

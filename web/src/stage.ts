@@ -5,6 +5,8 @@ import { fit as fitCanvas, h } from "./dom";
 import {
   clock, frequencyTicks, panTime, peaks, shareToY, tilesFor, timeTicks, timeToX, xToTime, yToShare, zoomFrequency, zoomTime,
 } from "./geometry";
+import { drawBrush, drawNotes, drawPitch, drawRegions, drawWords } from "./overlay";
+import { Painter } from "./painter";
 import type { Workbench } from "./workbench";
 
 export class Stage {
@@ -14,8 +16,9 @@ export class Stage {
   private readonly hertz = h("canvas", { role: "img", "aria-label": "Frequencies" });
   private readonly picture = h("canvas", { role: "img", "aria-label": "Spectrogram: time from left to right, frequency from bottom to top" });
   private readonly ruler = h("canvas", { role: "img", "aria-label": "Times: drag to loop a span" });
-  private readonly rows = h("div", { class: "rows", role: "listbox", "aria-label": "Components", tabIndex: 0 });
+  private readonly rows = h("div", { class: "rows", role: "listbox", "aria-label": "Components", "aria-multiselectable": "true", tabIndex: 0 });
   private readonly head = h("div", { class: "head" });
+  private readonly painter: Painter;
   private lanes: { row: HTMLElement; canvas: HTMLCanvasElement; drawn: string }[] = [];
   private built = "";
   private drawnTemplates = "";
@@ -35,6 +38,7 @@ export class Stage {
       const half = (bench.view.to - bench.view.from) / 2;
       bench.setView(panTime(bench.view, bench.player.duration, secs - half - bench.view.from));
     });
+    this.painter = new Painter(bench, picture);
     this.panning(picture);
     this.looping(ruler);
     templates.addEventListener("click", (event) => {
@@ -69,7 +73,8 @@ export class Stage {
   /** Drag to move, click to go there. */
   private panning(element: HTMLElement): void {
     element.addEventListener("pointerdown", (event) => {
-      if (event.button !== 0) return;
+      if (this.painter.begin(event) || event.button > 1) return;
+      event.preventDefault();
       element.setPointerCapture(event.pointerId);
       const { bench } = this;
       const start = bench.view;
@@ -157,7 +162,7 @@ export class Stage {
       this.lanes = fit.components.map((_, at) => {
         const canvas = h("canvas", { "aria-hidden": "true" });
         const row = h("div", { class: "row", role: "option", draggable: true, id: `component-${at}`,
-          onclick: () => bench.audition("component", at),
+          onclick: (event: MouseEvent) => (event.ctrlKey || event.metaKey || event.shiftKey ? bench.mark(at) : bench.audition("component", at)),
           ondragstart: (event: DragEvent) => {
             event.dataTransfer?.setData("text/plain", `component ${at}`);
             bench.choose(at);
@@ -171,17 +176,18 @@ export class Stage {
     fit.components.forEach((component, at) => {
       const { row } = this.lanes[at];
       const source = sourceOf[at];
-      const by = bench.edits.assignment[at] === null ? "" : " · by hand";
+      const by = bench.edits.assignment[at] !== null ? " · by hand" : component.decidedBy === "hints" ? " · as drawn" : "";
       const why = component.evidence.slice(0, 2).map((part) => part.words).join(", ") || "silent";
       const small = (label: string, title: string, on: boolean, onclick: () => void) =>
         h("button", { class: "tiny quiet", "aria-pressed": String(on), title, tabIndex: -1, "aria-label": `${title} component ${at}`,
           onclick: (event: Event) => { event.stopPropagation(); onclick(); } }, label);
       const info = h("div", { class: "info" }, bench.chip(at, source),
-        h("div", { class: "words", title: component.why }, h("b", {}, `${bench.edits.sources[source]?.name ?? "?"}${by}`), ` ${why}`),
+        h("div", { class: "words", title: component.why }, h("b", {}, `${bench.edits.sources[source]?.name ?? "?"}${by}`),
+          by === "" && h("span", { class: "sure", title: "How sure the suggestion is" }, ` (${Math.round(100 * (component.posteriors[component.automatic] ?? 0))} %)`), `: ${why}`),
         small("S", "Solo", listening.soloComponents.has(at), () => bench.toggle("soloComponents", at)),
         small("M", "Mute", listening.mutedComponents.has(at), () => bench.toggle("mutedComponents", at)));
       row.firstElementChild?.replaceWith(info);
-      row.setAttribute("aria-selected", String(bench.chosen === at));
+      row.setAttribute("aria-selected", String(bench.chosen === at || bench.marked.has(at)));
       row.setAttribute("aria-label", `Component ${at}, ${bench.edits.sources[source]?.name}${by}: ${why}`);
       row.classList.toggle("silent", bench.gains()[at] === 0);
     });
@@ -240,6 +246,27 @@ export class Stage {
     }
     const { loop } = this.bench.player;
     if (loop) this.outside(context, view, loop, width, height);
+    this.drawOverlays(context, width, height);
+  }
+
+  private drawOverlays(context: CanvasRenderingContext2D, width: number, height: number): void {
+    const { bench } = this;
+    const { edits, draft, overlays, paint, tool } = bench;
+    const paper = { context, width, height, view: bench.view, picture: bench.project.picture, dark: bench.dark };
+    const colorOf = (name: string) => bench.color(Math.max(edits.sources.findIndex((source) => source.name === name), 0));
+    if (overlays.has("regions")) drawRegions(paper, draft?.regions ?? edits.regions, colorOf);
+    if (overlays.has("notes")) {
+      const sourceOf = bench.sourceOf();
+      const own = edits.music.notes.length > 0 || draft?.notes;
+      const given: [number, number, number] = bench.dark ? [255, 255, 255] : [40, 40, 48];
+      drawNotes(paper, draft?.notes ?? bench.notes(), (note) => (own ? given : bench.color(sourceOf[note.track] ?? 0)), tool === "note" ? bench.chosenNote : null);
+    }
+    if (overlays.has("pitch")) drawPitch(paper, draft?.pitches ?? edits.music.pitches);
+    if (overlays.has("words")) drawWords(paper, edits.music.words);
+    if (bench.pointer && (tool === "brush" || tool === "erase")) drawBrush(paper, bench.pointer, paint.radius, tool === "brush" ? bench.color(paint.source) : null);
+    const cursor = { move: "grab", brush: "none", box: "crosshair", erase: "none", note: "pointer", pitch: "crosshair" }[tool];
+    const home = this.picture.parentElement;
+    if (home && home.style.cursor !== cursor) home.style.cursor = cursor;
   }
 
   private outside(context: CanvasRenderingContext2D, view: { from: number; to: number; low: number; high: number }, loop: [number, number], width: number, height: number): void {

@@ -12,6 +12,8 @@ export interface Look {
   dark: boolean;
   rangeDb: number;
   revision: number;
+  /** What was drawn so far. */
+  sound: number;
 }
 
 /** Coloured tiles kept: a screen shows five to eight. */
@@ -20,7 +22,7 @@ const MOST = 160;
 const setsText = (look: Look): string | null => look.sets && look.sets.map((set) => set.members.join(",")).join(";");
 
 const keyOf = (look: Look, width: number, index: number): string =>
-  [width, index, look.dark, look.rangeDb, look.sets ? `${look.revision}|${look.behind}|${setsText(look)}|${look.sets.map((s) => s.color.join())}` : ""].join("/");
+  [width, index, look.dark, look.rangeDb, look.sets ? `${look.revision}|${look.sound}|${look.behind}|${setsText(look)}|${look.sets.map((s) => s.color.join())}` : ""].join("/");
 
 export class Tiles {
   private readonly levels = new Map<string, Uint8Array>();

@@ -7,13 +7,21 @@ import * as edit from "./edits";
 import { clock, follow, panTime, whole, zoomFrequency, zoomTime, type View } from "./geometry";
 import { Guide } from "./guide";
 import * as mix from "./mix";
+import * as music from "./music";
+import * as regions from "./regions";
 import { Player } from "./player";
 import { exportDialog, keysDialog, settingsDialog } from "./dialogs";
 import { Side } from "./side";
 import { Stage } from "./stage";
 import { Tiles, type Look } from "./tiles";
+import { Tools } from "./tools";
 
 export type Mode = "levels" | "sources" | "chosen";
+export type Tool = "move" | "brush" | "box" | "erase" | "note" | "pitch";
+export type Overlay = "regions" | "notes" | "pitch" | "words";
+
+/** What is being drawn and not yet decided. */
+export interface Draft { regions?: regions.Regions; notes?: music.Note[]; pitches?: music.Pitch[] }
 
 export class Workbench {
   readonly project: api.Project;
@@ -27,11 +35,21 @@ export class Workbench {
   mode: Mode = "levels";
   rangeDb = 75;
   chosen: number | null = null;
+  /** Components that are chosen besides, for what is done to several. */
+  readonly marked = new Set<number>();
+  chosenNote: number | null = null;
+  tool: Tool = "move";
+  readonly overlays = new Set<Overlay>(["regions", "pitch", "words"]);
+  /** What the brush draws with: whose, how strong, and so many pixels to each side. */
+  readonly paint = { source: 0, strength: 0.9, radius: 10 };
+  draft: Draft | null = null;
+  pointer: { x: number; y: number } | null = null;
   job: api.Job | null;
   saved: "saved" | "saving" | "failed" = "saved";
   guide: Guide | null = null;
   private readonly stage: Stage;
   private readonly side: Side;
+  private readonly tools: Tools;
   private readonly parts: Record<string, HTMLElement> = {};
   private frame = 0;
   private closed = false;
@@ -48,6 +66,7 @@ export class Workbench {
     this.tiles = new Tiles(project, () => this.draw());
     this.stage = new Stage(this);
     this.side = new Side(this);
+    this.tools = new Tools(this);
   }
 
   get edits(): edit.Edits {
@@ -68,7 +87,7 @@ export class Workbench {
   }
 
   look(): Look {
-    const base = { dark: this.dark, rangeDb: this.rangeDb, revision: this.fit?.revision ?? 0, behind: false, sets: null };
+    const base = { dark: this.dark, rangeDb: this.rangeDb, revision: this.fit?.revision ?? 0, sound: this.fit?.sound ?? 0, behind: false, sets: null };
     if (!this.fit || this.mode === "levels") return base;
     const sourceOf = this.sourceOf();
     const members = (source: number) => sourceOf.flatMap((of, at) => (of === source ? [at] : []));
@@ -106,7 +125,10 @@ export class Workbench {
     const focus = this.listening.focus;
     const same = focus?.kind === kind && focus.at === at;
     this.listening = { ...this.listening, original: false, focus: same && this.player.playing ? null : { kind, at } };
-    if (kind === "component") this.chosen = at;
+    if (kind === "component") {
+      this.chosen = at;
+      this.marked.clear();
+    }
     this.heard();
     if (!this.player.playing) void this.player.play();
     this.guide?.did(kind);
@@ -133,10 +155,23 @@ export class Workbench {
 
   choose(component: number | null): void {
     this.chosen = component;
+    this.marked.clear();
     this.refresh();
   }
 
-  assign(source: number | null, components = this.chosen === null ? [] : [this.chosen]): void {
+  /** Choose one more, or one less. */
+  mark(component: number): void {
+    if (this.chosen === null) this.chosen = component;
+    else if (component !== this.chosen && !this.marked.delete(component)) this.marked.add(component);
+    this.refresh();
+  }
+
+  /** Every component that is chosen, the first one first. */
+  picked(): number[] {
+    return this.chosen === null ? [] : [this.chosen, ...[...this.marked].sort((a, b) => a - b)];
+  }
+
+  assign(source: number | null, components = this.picked()): void {
     if (components.length === 0 || !this.fit) return;
     if (source !== null && source >= this.edits.sources.length) return;
     const what = source === null
@@ -174,6 +209,128 @@ export class Workbench {
   zoom(factor: number, around = this.player.at): void {
     const inside = around >= this.view.from && around <= this.view.to ? around : (this.view.from + this.view.to) / 2;
     this.setView(zoomTime(this.view, this.player.duration, inside, factor));
+  }
+
+  // ---- drawing on the picture ----------------------------------------------------------------
+
+  setTool(tool: Tool): void {
+    this.tool = this.fit ? tool : "move";
+    this.pointer = null;
+    if (tool === "note") this.overlays.add("notes");
+    if (tool === "pitch") this.overlays.add("pitch");
+    if (tool === "brush" || tool === "box" || tool === "erase") this.overlays.add("regions");
+    this.refresh();
+  }
+
+  paintFor(source: number): void {
+    if (source < this.edits.sources.length) this.paint.source = source;
+    this.refresh();
+  }
+
+  toggleOverlay(overlay: Overlay): void {
+    if (!this.overlays.delete(overlay)) this.overlays.add(overlay);
+    this.refresh();
+  }
+
+  /** Whether there is anything of it to show. */
+  has(overlay: Overlay): boolean {
+    const { regions: drawn, music: { pitches, words } } = this.edits;
+    return { regions: !regions.isEmpty(drawn), notes: this.notes().length > 0, pitch: pitches.length > 0, words: words.length > 0 }[overlay];
+  }
+
+  /** The notes to show: those that were given or corrected, or else what the components play. */
+  notes(): music.Note[] {
+    const { notes } = this.edits.music;
+    return notes.length > 0 ? notes : this.fit?.written ?? [];
+  }
+
+  drawn(drawn: regions.Regions, what: string): void {
+    this.draft = null;
+    this.change({ ...this.edits, regions: drawn }, what);
+    this.guide?.did("paint");
+  }
+
+  composed(change: Partial<music.Music>, what: string): void {
+    this.draft = null;
+    const { pitches, words } = this.edits.music;
+    this.change({ ...this.edits, music: { notes: this.notes(), pitches, words, ...change } }, what);
+  }
+
+  removeNote(): void {
+    const at = this.chosenNote;
+    if (at === null) return;
+    this.chosenNote = null;
+    this.composed({ notes: this.notes().filter((_, n) => n !== at) }, "note removed");
+  }
+
+  /** In the looped span there is nothing but one source. */
+  onlyHere(): void {
+    const { loop } = this.player;
+    const { name } = this.edits.sources[this.paint.source] ?? this.edits.sources[0];
+    if (loop) this.drawn(regions.addSpan(this.edits.regions, name, loop, this.project.sampleRate / 2), `only ${name} from ${clock(loop[0])} to ${clock(loop[1])}`);
+  }
+
+  /** A box around the looped span and the frequencies that are shown: what the pointer does, by keys. */
+  boxLoop(): void {
+    const { player: { loop }, view, paint, project } = this;
+    const { name } = this.edits.sources[paint.source] ?? this.edits.sources[0];
+    if (loop) this.drawn(regions.addBox(this.edits.regions, project.picture, name, paint.strength, [loop[0], view.low], [loop[1], view.high]), `box for ${name}`);
+  }
+
+  /** The notes, or the pitch, as regions of the source that is drawn for. */
+  claim(what: "notes" | "pitch"): void {
+    const { edits, paint, project } = this;
+    const { name } = edits.sources[paint.source] ?? edits.sources[0];
+    const top = project.sampleRate / 2;
+    const boxes = what === "notes" ? music.regionsOfNotes(this.notes(), name, paint.strength, top) : [];
+    const strokes = what === "pitch" ? music.regionsOfPitch(edits.music.pitches, name, paint.strength, top) : [];
+    this.drawn(music.withRegions(edits.regions, boxes, strokes), `${what} drawn for ${name}`);
+  }
+
+  async giveMusic(file: File): Promise<void> {
+    try {
+      const given = await api.readMusic(this.project.id, file);
+      const kept = Object.fromEntries(Object.entries(given).filter(([, all]) => all.length > 0)) as Partial<music.Music>;
+      for (const [overlay, key] of [["notes", "notes"], ["pitch", "pitches"], ["words", "words"]] as const) if (kept[key]) this.overlays.add(overlay);
+      const { music: before } = this.edits;
+      this.change({ ...this.edits, music: { ...before, ...kept } }, `${file.name} read`);
+    } catch (error) {
+      this.fail(error);
+    }
+  }
+
+  // ---- fitting on ----------------------------------------------------------------------------
+
+  refit(wish: api.Wish = "on"): void {
+    if (!this.fit || this.job?.state === "running") return;
+    const { iterations } = this.tools;
+    void this.run(async () => {
+      // What was drawn a moment ago counts.
+      await this.saving;
+      return api.startRefit(this.project.id, wish, iterations);
+    });
+    this.guide?.did("refit");
+  }
+
+  split(): void {
+    if (this.chosen !== null) this.refit({ split: this.chosen });
+  }
+
+  merge(): void {
+    if (this.marked.size > 0) this.refit({ merge: this.picked() });
+  }
+
+  /** Go back to an earlier fit, with what was decided then; that too can be undone. */
+  async goBack(revision: number): Promise<void> {
+    if (!this.history || this.job?.state === "running" || revision === this.fit?.revision) return;
+    try {
+      await this.saving;
+      const fit = await api.restore(this.project.id, revision);
+      await this.adopt(fit, `back to state ${revision}`);
+      this.announce(`Back at state ${revision}.`);
+    } catch (error) {
+      this.fail(error);
+    }
   }
 
   setMode(mode: Mode): void {
@@ -234,12 +391,19 @@ export class Workbench {
   }
 
   private async load(fit: api.Fit): Promise<void> {
+    const count = fit.components.length;
+    const same = this.fit?.components.length === count && this.factors !== null;
     this.fit = fit;
     this.factors = await api.getFactors(this.project, fit);
-    if (this.mode === "levels") this.mode = "sources";
-    this.chosen = this.chosen !== null && this.chosen < fit.components.length ? this.chosen : null;
-    this.listening = { ...mix.everything(), levelMatched: this.listening.levelMatched };
-    this.player.setTracks(fit.components.length);
+    if (this.mode === "levels" && !same) this.mode = "sources";
+    this.chosen = this.chosen !== null && this.chosen < count ? this.chosen : null;
+    this.marked.clear();
+    this.chosenNote = null;
+    if (same) this.player.renew();
+    else {
+      this.listening = { ...mix.everything(), levelMatched: this.listening.levelMatched };
+      this.player.setTracks(count);
+    }
     this.heard();
   }
 
@@ -253,8 +417,10 @@ export class Workbench {
       if (edits !== this.edits) return;
       try {
         const fit = await api.putEdits(this.project.id, edits);
+        const sounds = fit.sound !== this.fit?.sound;
+        if (fit.revision === this.fit?.revision) this.fit = fit;
+        if (sounds) this.player.renew();
         if (edits !== this.edits) return;
-        this.fit = fit;
         this.saved = "saved";
       } catch (error) {
         this.saved = "failed";
@@ -295,8 +461,9 @@ export class Workbench {
       this.project.settings = fresh.settings;
       this.project.history = fresh.history;
       if (fresh.fit) {
-        await this.adopt(fresh.fit, job.what);
-        this.announce(`${fresh.fit.components.length} components found.`);
+        const last = fresh.history.find((step) => step.revision === fresh.fit?.revision);
+        await this.adopt(fresh.fit, last?.what ?? job.what);
+        this.announce(job.what === "fit" ? `${fresh.fit.components.length} components found.` : `Fitted on: state ${fresh.fit.revision}. Ctrl Z goes back.`);
         this.guide?.did("fit");
       }
     }
@@ -329,10 +496,6 @@ export class Workbench {
       this.parts[id] = element;
       return element;
     };
-    const mode = h("select", { id: "mode", title: "What the picture shows", "aria-label": "What the picture shows",
-      onchange: () => this.setMode(mode.value as Mode) },
-      h("option", { value: "levels" }, "Levels"), h("option", { value: "sources" }, "Sources in colour"), h("option", { value: "chosen" }, "What is chosen"));
-    this.parts.mode = mode;
     const bar = h("header", { class: "bar", role: "toolbar", "aria-label": "Studio" },
       button("home", "☰", "Other recordings", () => this.leave.open()),
       h("span", { class: "name", title: this.project.path }, this.project.name),
@@ -343,7 +506,6 @@ export class Workbench {
       button("loop", "Loop", "Loop a span: drag on the ruler (O)", () => this.toggleLoop(), false),
       button("level", "Level-matched", "Play every choice as loud as the recording (V)", () => this.setListening({ levelMatched: !this.listening.levelMatched }), true),
       this.parts.time = h("span", { class: "time", "aria-label": "Position" }),
-      mode,
       button("out", "−", "Zoom out (−)", () => this.zoom(0.5)),
       button("in", "+", "Zoom in (+)", () => this.zoom(2)),
       h("span", { class: "grow" }),
@@ -357,7 +519,7 @@ export class Workbench {
     this.parts.banner = h("div", { class: "banner", role: "alert", hidden: true });
     this.parts.foot = h("footer", { class: "foot" });
     this.parts.said = h("span", {});
-    this.root.replaceChildren(h("div", { class: "studio" }, bar, this.parts.banner, this.stage.element, this.side.element, this.parts.foot));
+    this.root.replaceChildren(h("div", { class: "studio" }, bar, this.tools.element, this.parts.banner, this.stage.element, this.side.element, this.parts.foot));
   }
 
   private playOrPause(): void {
@@ -382,7 +544,6 @@ export class Workbench {
     press("ab", this.listening.original);
     press("level", this.listening.levelMatched);
     press("loop", this.player.loop !== null);
-    (this.parts.mode as HTMLSelectElement).value = this.mode;
     const able = (id: string, on: boolean) => { (this.parts[id] as HTMLButtonElement).disabled = !on; };
     able("undo", this.history !== null && edit.canUndo(this.history));
     able("redo", this.history !== null && edit.canRedo(this.history));
@@ -390,6 +551,8 @@ export class Workbench {
     able("export", this.fit !== null && free);
     able("settings", free);
     able("ab", this.fit !== null);
+    if (this.paint.source >= this.edits.sources.length) this.paint.source = 0;
+    this.tools.refresh();
     this.stage.refresh();
     this.side.refresh();
     this.drawFoot();
@@ -416,7 +579,7 @@ export class Workbench {
     const { job } = this;
     const running = job?.state === "running";
     const state = { saved: "All changes saved", saving: "Saving …", failed: "Not saved" }[this.saved];
-    const stage = { analyze: "Looking at the recording", fit: "Finding components", render: "Writing", begin: "Beginning" }[job?.stage ?? "begin"] ?? job?.stage;
+    const stage = { analyze: "Looking at the recording", fit: job?.what === "refit" ? "Fitting on" : "Finding components", render: "Writing", begin: "Beginning" }[job?.stage ?? "begin"] ?? job?.stage;
     this.parts.foot.replaceChildren(
       ...(running && job ? [h("span", {}, `${stage} …`), h("progress", { max: job.total || 1, value: job.done, "aria-label": "Progress" }),
         h("button", { id: "cancel", class: "tiny", onclick: () => this.cancel() }, "Cancel")] : [this.parts.said]),
@@ -446,8 +609,15 @@ export class Workbench {
       ArrowRight: () => (event.shiftKey ? pan(0.2) : this.player.seek(this.player.at + 1)),
       Home: () => this.player.seek(0),
       Enter: () => { if (this.chosen !== null) this.audition("component", this.chosen); },
-      Backspace: () => this.assign(null),
-      Delete: () => this.assign(null),
+      Backspace: () => (this.tool === "note" ? this.removeNote() : this.assign(null)),
+      Delete: () => (this.tool === "note" ? this.removeNote() : this.assign(null)),
+      h: () => this.setTool("move"),
+      p: () => this.setTool("brush"),
+      r: () => this.setTool("box"),
+      x: () => this.setTool("erase"),
+      n: () => this.setTool("note"),
+      l: () => this.setTool("pitch"),
+      f: () => this.refit(),
       "+": () => this.zoom(2),
       "=": () => this.zoom(2),
       "-": () => this.zoom(0.5),
@@ -462,13 +632,13 @@ export class Workbench {
       c: () => this.setMode(this.mode === "levels" ? "sources" : this.mode === "sources" ? "chosen" : "levels"),
       e: () => { if (this.fit) exportDialog(this); },
       "?": () => keysDialog(this),
-      Escape: () => this.hearAllQuietly(),
+      Escape: () => (this.tool === "move" ? this.hearAllQuietly() : this.setTool("move")),
     };
     let action: (() => void) | undefined;
     if (command) {
       if (key.toLowerCase() === "z") action = () => (event.shiftKey ? this.redo() : this.undo());
       else if (key.toLowerCase() === "y") action = () => this.redo();
-    } else if (/^[1-9]$/.test(key)) action = () => this.assign(Number(key) - 1);
+    } else if (/^[1-9]$/.test(key)) action = () => (this.tool === "brush" || this.tool === "box" ? this.paintFor(Number(key) - 1) : this.assign(Number(key) - 1));
     else action = does[key] ?? does[key.toLowerCase()];
     // A focused button keeps its own space and enter.
     if (!action || ((key === " " || key === "Enter") && target instanceof HTMLButtonElement)) return;

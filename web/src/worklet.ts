@@ -10,6 +10,8 @@ declare function registerProcessor(name: string, processor: new () => AudioWorkl
 
 export type ToMixer =
   | { type: "reset"; stream: number; tracks: number; channels: number; samples: number; chunk: number }
+  /** The same components sound otherwise: what comes from now on replaces what there is. */
+  | { type: "renew"; stream: number }
   | { type: "chunk"; stream: number; index: number; data: Float32Array }
   | { type: "gains"; gains: number[] }
   | { type: "play" | "pause" }
@@ -44,6 +46,7 @@ registerProcessor(
           this.stream = message.stream;
           mixer.reset(message.tracks, message.channels, message.samples, message.chunk);
           break;
+        case "renew": this.stream = message.stream; break;
         case "chunk":
           if (message.stream === this.stream) mixer.put(message.index, message.data);
           break;

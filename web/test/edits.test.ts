@@ -5,7 +5,9 @@ import * as edit from "../src/edits";
 const edits: edit.Edits = {
   sources: [{ name: "drums", kind: "drums" }, { name: "guitar", kind: "guitar" }, { name: "rest", kind: "rest" }],
   assignment: [null, 1, null, 2], source_gains: [], component_gains: [],
+  regions: { boxes: [{ source: "guitar", strength: 0.9, secs: [0, 1], hz: [100, 200] }], strokes: [] }, music: { notes: [], pitches: [], words: [] },
 };
+const kinds = ["drums", "piano"];
 const step = (what: string, e = edits): edit.Step => ({ revision: 1, edits: e, what });
 
 test("a decision makes a new value and leaves the old one", () => {
@@ -21,6 +23,7 @@ test("merging moves everything, suggested components too, and keeps the others w
   assert.deepEqual(after.sources.map((source) => source.name), ["drums", "rest"]);
   assert.deepEqual(after.assignment, [null, 1, 1, 1]);
   assert.deepEqual(after.source_gains, [1, 2]);
+  assert.equal(after.regions.boxes[0].source, "rest");
 });
 
 test("names that no file could bear are refused, and no name twice", () => {
@@ -31,8 +34,9 @@ test("names that no file could bear are refused, and no name twice", () => {
 
 test("a kind keeps looking for its sound under another name", () => {
   assert.deepEqual(edit.renameSource(edits, 0, "beat").sources[0], { name: "beat", kind: "drums" });
-  assert.equal(edit.addSource(edits, "piano").sources[3].kind, "piano");
-  assert.equal(edit.addSource(edits, "shaker").sources[3].kind, null);
+  assert.equal(edit.renameSource(edits, 1, "solo").regions.boxes[0].source, "solo");
+  assert.equal(edit.addSource(edits, "piano", kinds).sources[3].kind, "piano");
+  assert.equal(edit.addSource(edits, "shaker", kinds).sources[3].kind, null);
 });
 
 test("undo goes back, redo forth, and a new step forgets what was undone", () => {

@@ -3,7 +3,8 @@ import { test } from "node:test";
 import { everything, gains, levelMatch, loudness } from "../src/mix";
 import type { Edits } from "../src/edits";
 
-const edits: Edits = { sources: [{ name: "a", kind: null }, { name: "b", kind: null }], assignment: [], source_gains: [1, 0.5], component_gains: [] };
+const edits: Edits = { sources: [{ name: "a", kind: null }, { name: "b", kind: null }], assignment: [], source_gains: [1, 0.5], component_gains: [],
+  regions: { boxes: [], strokes: [] }, music: { notes: [], pitches: [], words: [] } };
 const sourceOf = [0, 0, 1, 1];
 
 test("solo, mute and one alone", () => {

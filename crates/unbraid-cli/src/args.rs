@@ -236,6 +236,9 @@ pub(crate) struct GroupArgs {
     pub(crate) evidence: EvidenceArg,
 
     #[command(flatten)]
+    pub(crate) hints: HintArgs,
+
+    #[command(flatten)]
     pub(crate) stems: StemArgs,
 
     #[command(flatten)]

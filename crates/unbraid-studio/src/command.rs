@@ -1,15 +1,20 @@
 //! Settings come in; the command line that does the same goes out.
 
+use std::path::Path;
+
 use unbraid::factorize::FactorizeConfig;
 use unbraid::group::Grouping;
 use unbraid::mask::Render;
 use unbraid::recipe::FirstFactors;
+use unbraid::refit::Wish;
 use unbraid::sharing::StemsConfig;
 use unbraid::spectrogram::{Channels, Quantity};
 use unbraid::{StftConfig, Window};
 use unbraid_io::audio::OutputFormat;
+use unbraid_io::project::Input;
 
 use crate::edits::assignments;
+use crate::state::Made;
 
 /// One word, quoted for a shell where that is needed.
 fn word(text: &str) -> String {
@@ -108,15 +113,27 @@ fn stem_options(stems: &StemsConfig, format: OutputFormat) -> Vec<String> {
     words
 }
 
-fn source_options(grouping: &Grouping) -> Vec<String> {
+/// The sources that have components, and which.
+pub(crate) fn sources(grouping: &Grouping) -> Vec<String> {
+    source_options(grouping, false)
+}
+
+/// The same with those that have none: where their number counts.
+pub(crate) fn all_sources(grouping: &Grouping) -> Vec<String> {
+    source_options(grouping, true)
+}
+
+fn source_options(grouping: &Grouping, all: bool) -> Vec<String> {
     let members = grouping.members();
     let names: Vec<String> = grouping
         .sources
         .iter()
         .zip(&members)
-        .filter(|(_, members)| !members.is_empty())
-        .map(|(source, _)| match source.kind {
+        .filter(|(_, members)| all || !members.is_empty())
+        .map(|(source, members)| match source.kind {
             Some(kind) if kind.name() != source.name => format!("{}={kind}", source.name),
+            // A name that nothing is said of must be something; as every component is given, it is none of them.
+            None if members.is_empty() => format!("{}=rest", source.name),
             _ => source.name.clone(),
         })
         .collect();
@@ -127,35 +144,80 @@ fn source_options(grouping: &Grouping) -> Vec<String> {
     words
 }
 
-/// The stems of a project as it stands.
+/// The stems of a project as it stands, under what is drawn in a file.
 pub(crate) fn group(
     folder: &str,
-    grouping: &Grouping,
+    sources: &[String],
+    regions: Option<&str>,
     stems: &StemsConfig,
     format: OutputFormat,
 ) -> String {
     let mut words: Vec<String> = ["unbraid", "group", folder].map(str::to_owned).to_vec();
-    words.extend(source_options(grouping));
+    words.extend_from_slice(sources);
+    words.extend(
+        regions
+            .iter()
+            .flat_map(|file| ["--regions", file].map(str::to_owned)),
+    );
     words.extend(stem_options(stems, format));
     line(&words)
 }
 
 /// The same from the recording, for a fit that nobody corrected.
 pub(crate) fn separate(
-    recording: &str,
+    input: &Input,
     config: &FactorizeConfig,
-    sample_rate: u32,
-    grouping: &Grouping,
+    sources: &[String],
     stems: &StemsConfig,
     format: OutputFormat,
 ) -> String {
-    let mut words: Vec<String> = ["unbraid", "separate", recording]
-        .map(str::to_owned)
-        .to_vec();
-    words.extend(model_options(config, sample_rate));
-    words.extend(source_options(grouping));
+    let mut words = vec!["unbraid".to_owned(), "separate".to_owned()];
+    words.extend(recording(input, config));
+    words.extend_from_slice(sources);
     words.extend(stem_options(stems, format));
     line(&words)
+}
+
+/// The fit of a recording.
+pub(crate) fn factorize(input: &Input, config: &FactorizeConfig, folder: &str) -> String {
+    let mut words = vec!["unbraid".to_owned(), "factorize".to_owned()];
+    words.extend(recording(input, config));
+    words.extend(["-o".to_owned(), folder.to_owned()]);
+    line(&words)
+}
+
+/// One refit of a project; `home` is where the file of regions is looked for.
+pub(crate) fn refit(folder: &str, made: &Made, home: &Path) -> String {
+    let mut words: Vec<String> = ["unbraid", "refit", folder].map(str::to_owned).to_vec();
+    match &made.wish {
+        Wish::On => {}
+        Wish::Split(component) => words.extend(["--split".to_owned(), component.to_string()]),
+        Wish::Merge(components) => {
+            let numbers: Vec<String> = components.iter().map(ToString::to_string).collect();
+            words.extend(["--merge".to_owned(), numbers.join(",")]);
+        }
+    }
+    words.extend(["--iterations".to_owned(), made.iterations.to_string()]);
+    words.extend_from_slice(&made.sources);
+    if let Some(file) = &made.regions {
+        words.extend([
+            "--regions".to_owned(),
+            home.join(file).display().to_string(),
+        ]);
+    }
+    line(&words)
+}
+
+fn recording(input: &Input, config: &FactorizeConfig) -> Vec<String> {
+    let mut words = vec![input.path.clone()];
+    if input.start_secs > 0.0 {
+        words.extend(["--start".to_owned(), input.start_secs.to_string()]);
+    }
+    if let Some(secs) = input.duration_secs {
+        words.extend(["--duration".to_owned(), secs.to_string()]);
+    }
+    words.extend(model_options(config, input.sample_rate));
+    words
 }
 
 #[cfg(test)]

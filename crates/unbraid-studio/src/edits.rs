@@ -1,13 +1,23 @@
-//! What a person decided: the sources, which components are theirs, and how loud they are.
+//! What a person decided: the sources, which components are theirs, how loud they are, and what was drawn.
 
 use serde::{Deserialize, Serialize};
 use unbraid::factorize::Factorization;
-use unbraid::group::{DecidedBy, Grouping, Kind, Overrides, Source, parse_sources};
+use unbraid::group::{
+    Basis, DecidedBy, Grouping, Kind, Overrides, Source, group_by, parse_sources,
+};
+use unbraid::knowledge::hints::{Hints, Regions};
+use unbraid::refit::Wish;
 
 use crate::failure::Failure;
+use crate::fitted::Fitted;
+use crate::music::Music;
 
 /// The most sources of a project: more than anybody tells apart, and a bound for the server.
 const MOST_SOURCES: usize = 64;
+
+/// The most boxes and strokes, and the most corners of all strokes.
+const MOST_REGIONS: usize = 5000;
+const MOST_POINTS: usize = 200_000;
 
 /// Everything a person decided; what undo and redo go through.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -23,6 +33,12 @@ pub(crate) struct Edits {
     /// The same for each component.
     #[serde(default)]
     pub(crate) component_gains: Vec<f32>,
+    /// Where a person says that sources are.
+    #[serde(default)]
+    pub(crate) regions: Regions,
+    /// Notes, pitch and words, given or corrected.
+    #[serde(default)]
+    pub(crate) music: Music,
 }
 
 impl Edits {
@@ -33,6 +49,8 @@ impl Edits {
             assignment: Vec::new(),
             source_gains: Vec::new(),
             component_gains: Vec::new(),
+            regions: Regions::default(),
+            music: Music::default(),
         }
     }
 
@@ -40,6 +58,16 @@ impl Edits {
     pub(crate) fn cleared(mut self, components: usize) -> Self {
         self.assignment = vec![None; components];
         self.component_gains = Vec::new();
+        self
+    }
+
+    /// The same for the components that a refit makes of these.
+    pub(crate) fn carried(mut self, wish: &Wish) -> Self {
+        let sources = self.sources.len();
+        let components = self.assignment.len();
+        self.assignment = wish.carried(self.assignment, sources, Some);
+        self.component_gains.resize(components, 1.0);
+        self.component_gains = wish.carried(self.component_gains, sources, |_| 1.0);
         self
     }
 
@@ -84,6 +112,18 @@ impl Edits {
         {
             return refuse(format!("there is no source {source}"));
         }
+        let names: Vec<&str> = self.sources.iter().map(|s| s.name.as_str()).collect();
+        if let Some(name) = self.regions.sources().iter().find(|n| !names.contains(n)) {
+            return refuse(format!("a region is of `{name}`, which is no source"));
+        }
+        let strokes = &self.regions.strokes;
+        let points: usize = strokes.iter().map(|stroke| stroke.points.len()).sum();
+        if self.regions.boxes.len() + strokes.len() > MOST_REGIONS || points > MOST_POINTS {
+            return refuse(format!(
+                "more than {MOST_REGIONS} regions, or {MOST_POINTS} points, were drawn"
+            ));
+        }
+        self.music.check()?;
         let gains = self.source_gains.iter().chain(&self.component_gains);
         if let Some(gain) = gains.into_iter().find(|gain| !(0.0..=16.0).contains(*gain)) {
             return refuse(format!("a gain is {gain}, but must be between 0 and 16"));
@@ -91,11 +131,19 @@ impl Edits {
         Ok(self)
     }
 
-    /// Which source every component belongs to, and why: a person's choice, or else the features'.
+    /// What was drawn, on the frames and bins of the fit.
+    pub(crate) fn hints(&self, factorization: &Factorization) -> Result<Hints, Failure> {
+        let names: Vec<&str> = self.sources.iter().map(|s| s.name.as_str()).collect();
+        Ok(Hints::new(factorization.grid(), &names)?.with_regions(&self.regions)?)
+    }
+
+    /// Which source every component belongs to, and why: a person's choice, or else what features, the network and the
+    /// regions say.
     ///
-    /// Features choose among the sources of a known kind; those of a name alone have what a person
-    /// gives them.
-    pub(crate) fn group(&self, factorization: &Factorization) -> Result<Grouping, Failure> {
+    /// These choose among the sources of a known kind; those of a name alone have what a person
+    /// gives them, or draws.
+    pub(crate) fn group(&self, fitted: &Fitted) -> Result<Grouping, Failure> {
+        let factorization = &fitted.factorization;
         let known: Vec<usize> = (0..self.sources.len())
             .filter(|&at| self.sources[at].kind.is_some())
             .collect();
@@ -116,30 +164,36 @@ impl Edits {
             .find(|at| !candidates.contains(at))
             .unwrap_or(0);
         let place = |at: usize| candidates.get(at).copied().unwrap_or(other);
-        let automatic = factorization.group(&sources, &Overrides::none())?;
-        let components = automatic
-            .components
-            .into_iter()
-            .zip(&self.assignment)
-            .map(|(mut decision, by_hand)| {
-                let mut posteriors = vec![0.0; self.sources.len()];
-                for (at, posterior) in decision.posteriors.iter().enumerate() {
-                    posteriors[place(at)] += posterior;
-                }
-                decision.posteriors = posteriors;
-                decision.automatic = place(decision.automatic);
-                decision.source = by_hand.unwrap_or(decision.automatic);
-                if by_hand.is_some() {
-                    decision.decided_by = DecidedBy::Person;
-                }
-                decision
-            })
-            .collect();
-        Ok(Grouping {
-            sources: self.sources.clone(),
-            components,
-            notes: automatic.notes,
-        })
+        let basis = Basis::Network(fitted.classes.view());
+        let mut grouping = group_by(
+            &factorization.factors(),
+            &sources,
+            &Overrides::none(),
+            basis,
+        )?;
+        grouping.sources.clone_from(&self.sources);
+        for decision in &mut grouping.components {
+            let mut posteriors = vec![0.0; self.sources.len()];
+            for (at, posterior) in decision.posteriors.iter().enumerate() {
+                posteriors[place(at)] += posterior;
+            }
+            decision.posteriors = posteriors;
+            decision.automatic = place(decision.automatic);
+            decision.source = decision.automatic;
+        }
+        let hints = self.hints(factorization)?;
+        if !hints.is_empty() {
+            grouping.lean(hints.leanings(&factorization.fit.model)?.view());
+        }
+        for (decision, by_hand) in grouping.components.iter_mut().zip(&self.assignment) {
+            // What the regions make likely is suggested too.
+            decision.automatic = decision.source;
+            if let Some(source) = *by_hand {
+                decision.source = source;
+                decision.decided_by = DecidedBy::Person;
+            }
+        }
+        Ok(grouping)
     }
 }
 
@@ -171,16 +225,19 @@ fn spans(members: &[usize]) -> String {
 #[cfg(test)]
 mod tests {
     use unbraid::factorize::{FactorizeConfig, factorize};
+    use unbraid::knowledge::hints::Area;
     use unbraid::testsignals::{drums_and_guitar, mix};
 
     use super::*;
 
-    fn factorization() -> Factorization {
+    fn fitted() -> Fitted {
         let (drums, guitar) = drums_and_guitar(2.0, 8000);
         let mut config = FactorizeConfig::default();
         config.blind.components = 6;
         config.blind.fit.iterations = 60;
-        factorize(&mix(&[&drums, &guitar]), &config, &mut ()).unwrap()
+        let mixture = mix(&[&drums, &guitar]);
+        let factorization = factorize(&mixture, &config, &mut ()).unwrap();
+        Fitted::new(0, factorization, &mixture, None).unwrap()
     }
 
     fn named(name: &str, kind: Option<Kind>) -> Source {
@@ -192,13 +249,13 @@ mod tests {
 
     #[test]
     fn adding_a_source_of_ones_own_changes_no_suggestion() {
-        let factorization = factorization();
+        let fitted = fitted();
         let before = Edits::new().cleared(6);
         let mut after = before.clone();
         after.sources.push(named("shaker", None));
         let (a, b) = (
-            before.group(&factorization).unwrap(),
-            after.group(&factorization).unwrap(),
+            before.group(&fitted).unwrap(),
+            after.group(&fitted).unwrap(),
         );
         assert_eq!(a.members(), b.members()[..2]);
         assert!(b.members()[2].is_empty());
@@ -206,7 +263,7 @@ mod tests {
 
     #[test]
     fn the_command_line_groups_the_same() {
-        let factorization = factorization();
+        let fitted = fitted();
         let mut edits = Edits::new().cleared(6);
         edits.sources = vec![
             named("beat", Some(Kind::Drums)),
@@ -215,9 +272,11 @@ mod tests {
         ];
         edits.assignment[3] = Some(1);
         edits.assignment[0] = Some(2);
-        let ours = edits.group(&factorization).unwrap();
+        let ours = edits.group(&fitted).unwrap();
         let overrides = Overrides::parse(&assignments(&ours)).unwrap();
-        let theirs = factorization.group(&edits.sources, &overrides).unwrap();
+        let theirs = (fitted.factorization)
+            .group(&edits.sources, &overrides)
+            .unwrap();
         assert_eq!(ours.members(), theirs.members());
     }
 
@@ -226,7 +285,7 @@ mod tests {
         let good = Edits::new().cleared(4);
         assert!(good.clone().checked(4).is_ok());
         assert!(good.clone().checked(5).is_err());
-        let wrong: [fn(&mut Edits); 7] = [
+        let wrong: [fn(&mut Edits); 8] = [
             |e| e.sources.truncate(1),
             |e| e.sources[0].name = "rest".to_owned(),
             |e| e.sources[0].name = "../up".to_owned(),
@@ -234,12 +293,50 @@ mod tests {
             |e| e.sources[0].name = "residual".to_owned(),
             |e| e.assignment[0] = Some(2),
             |e| e.source_gains = vec![f32::NAN],
+            |e| e.regions.boxes.push(area("nobody")),
         ];
         for change in wrong {
             let mut edits = good.clone();
             change(&mut edits);
             assert!(edits.clone().checked(4).is_err(), "{edits:?}");
         }
+    }
+
+    fn area(source: &str) -> Area {
+        Area {
+            source: source.to_owned(),
+            strength: 1.0,
+            secs: [0.0, 2.0],
+            hz: [0.0, 4000.0],
+        }
+    }
+
+    #[test]
+    fn what_is_drawn_is_suggested_and_what_is_decided_stays() {
+        let fitted = fitted();
+        let mut edits = Edits::new().cleared(6);
+        edits.assignment[1] = Some(1);
+        edits.regions.boxes.push(area("drums"));
+        let grouping = edits.group(&fitted).unwrap();
+        for (component, decision) in grouping.components.iter().enumerate() {
+            assert_eq!(decision.source, usize::from(component == 1), "{component}");
+            assert_eq!(decision.automatic, 0, "{component}");
+        }
+        edits.regions.boxes[0].strength = 2.0;
+        assert!(edits.group(&fitted).is_err());
+    }
+
+    #[test]
+    fn decisions_go_with_their_components() {
+        let mut edits = Edits::new().cleared(3);
+        edits.assignment[2] = Some(1);
+        edits.component_gains = vec![1.0, 0.5];
+        let split = edits.clone().carried(&Wish::Split(0));
+        assert_eq!(split.assignment, [Some(0), None, Some(1), Some(1)]);
+        assert_eq!(split.component_gains, [1.0, 0.5, 1.0, 1.0]);
+        let merged = edits.carried(&Wish::Merge(vec![1, 0]));
+        assert_eq!(merged.assignment, [None, Some(1)]);
+        assert_eq!(merged.component_gains, [0.5, 1.0]);
     }
 
     #[test]

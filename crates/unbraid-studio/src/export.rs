@@ -1,4 +1,4 @@
-//! A project as it stands comes in; files of stems or components go out.
+//! A project as it stands comes in; files of stems, components or music go out.
 
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
@@ -6,17 +6,20 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use unbraid::group::Grouping;
+use unbraid::knowledge::hints::{Hints, Regions};
+use unbraid::knowledge::{Note, Score};
 use unbraid::observe::{Observer, Progress, Stage};
-use unbraid::sharing::StemsConfig;
+use unbraid::sharing::{Hinted, Sharing, StemsConfig};
 use unbraid::stems::StemBlocks;
 use unbraid::{Audio, Error};
 use unbraid_io::atomic::OutputFolder;
 use unbraid_io::audio::{Metadata, OutputFormat, StemSet};
+use unbraid_io::knowledge::{write_melody_csv, write_midi, write_notes_csv, write_regions};
 
 use crate::command;
 use crate::failure::Failure;
-use crate::fitted::Fitted;
-use crate::project::Project;
+use crate::project::{Project, REGIONS};
+use crate::state::State;
 
 /// What is to be written.
 #[derive(Debug, Clone, Copy, Deserialize)]
@@ -26,6 +29,8 @@ pub(crate) enum What {
     Stems,
     /// One file per component.
     Components,
+    /// The notes of every source as MIDI and CSV, and what was given or heard of a singer's pitch.
+    Music,
 }
 
 /// An export, as the page asks for it.
@@ -42,29 +47,44 @@ pub(crate) struct Order {
 /// Write the files; say their names, and the command that makes the same.
 pub(crate) fn export(
     project: &Project,
-    fitted: &Fitted,
+    state: &State,
     grouping: &Grouping,
     order: Order,
     observer: &mut dyn Observer,
 ) -> Result<Value, Failure> {
-    let (folder_name, mut names, members): (_, Vec<String>, Vec<Vec<usize>>) = match order.what {
-        What::Stems => {
-            // A source without components is a silent file; nobody needs it.
-            let sources = grouping.sources.iter().map(|source| source.name.clone());
-            let (names, members) = sources
-                .zip(grouping.members())
-                .filter(|(_, members)| !members.is_empty())
-                .unzip();
-            ("stems", names, members)
-        }
-        What::Components => {
-            let digits = (fitted.components() - 1).to_string().len().max(2);
-            let (names, members) = (0..fitted.components())
-                .map(|component| (format!("{component:0digits$}"), vec![component]))
-                .unzip();
-            ("components", names, members)
-        }
-    };
+    // A source without components is a silent file; nobody needs it.
+    let filled: Vec<(usize, Vec<usize>)> = (grouping.members().into_iter().enumerate())
+        .filter(|(_, members)| !members.is_empty())
+        .collect();
+    let (folder_name, mut names, members, owners): (_, Vec<String>, Vec<Vec<usize>>, Vec<usize>) =
+        match order.what {
+            What::Music => return music(project, state, grouping),
+            What::Stems => (
+                "stems",
+                (filled
+                    .iter()
+                    .map(|(at, _)| grouping.sources[*at].name.clone()))
+                .collect(),
+                filled.iter().map(|(_, members)| members.clone()).collect(),
+                (0..filled.len()).collect(),
+            ),
+            What::Components => {
+                let count = state.fitted.components();
+                let digits = (count - 1).to_string().len().max(2);
+                let owner = |component: usize| {
+                    let owns = |(_, members): &(usize, Vec<usize>)| members.contains(&component);
+                    filled.iter().position(owns).unwrap_or(0)
+                };
+                (
+                    "components",
+                    (0..count)
+                        .map(|component| format!("{component:0digits$}"))
+                        .collect(),
+                    (0..count).map(|component| vec![component]).collect(),
+                    (0..count).map(owner).collect(),
+                )
+            }
+        };
     if order.stems.residual {
         names.push("residual".to_owned());
     }
@@ -75,7 +95,21 @@ pub(crate) fn export(
         .map(|name| format!("{name}.{}", order.format.extension()))
         .collect();
     let paths: Vec<PathBuf> = files.iter().map(|file| folder.path().join(file)).collect();
-    let sharing = fitted.factorization.sharing(&members, order.stems)?;
+    let factorization = &state.fitted.factorization;
+    let mut sharing: Box<dyn Sharing> = Box::new(factorization.sharing(&members, order.stems)?);
+    let present: Vec<&str> = filled
+        .iter()
+        .map(|(at, _)| grouping.sources[*at].name.as_str())
+        .collect();
+    let regions = regions_of(&state.edits.regions, &present);
+    let hints = Hints::new(factorization.grid(), &present)?.with_regions(&regions)?;
+    let mut drawn = None;
+    if !hints.is_empty() {
+        sharing = Box::new(Hinted::of_parts(sharing, hints, owners)?);
+        let path = project.folder.join(REGIONS);
+        write_regions(&path, &regions)?;
+        drawn = Some(path.display().to_string());
+    }
     // As the command line does: stems say of themselves what the recording says.
     let begin = project.input.start_secs * f64::from(project.audio.sample_rate());
     let (metadata, _) = Metadata::read(Path::new(&project.input.path)).unwrap_or_default();
@@ -86,7 +120,7 @@ pub(crate) fn export(
         let rate = audio.sample_rate();
         let mut set =
             StemSet::create_with(&paths, order.format, rate, channels, len, gain, &metadata)?;
-        let mut blocks = StemBlocks::new(audio, &sharing)?;
+        let mut blocks = StemBlocks::new(audio, sharing.as_ref())?;
         let total = blocks.frames();
         while let Some(block) = blocks.next() {
             set.write(block.view())?;
@@ -111,27 +145,101 @@ pub(crate) fn export(
         attempt(gain)?;
     }
     folder.commit()?;
-    let project_folder = project.folder.display().to_string();
-    let mut commands = vec![command::group(
-        &project_folder,
-        grouping,
-        &order.stems,
-        order.format,
-    )];
-    if let Some(config) = project.uncorrected(fitted) {
-        commands.push(command::separate(
-            &project.input.path,
-            &config,
-            project.audio.sample_rate(),
-            grouping,
-            &order.stems,
-            order.format,
-        ));
-    }
+    let commands = match order.what {
+        What::Stems => commands(project, state, grouping, order, drawn.as_deref()),
+        What::Components | What::Music => Vec::new(),
+    };
     Ok(json!({
         "folder": target.display().to_string(),
         "files": files.iter().map(|file| format!("{folder_name}/{file}")).collect::<Vec<_>>(),
-        "commands": if matches!(order.what, What::Stems) { commands } else { Vec::new() },
+        "commands": commands,
         "gain": gain,
+    }))
+}
+
+/// The regions of some sources.
+fn regions_of(regions: &Regions, sources: &[&str]) -> Regions {
+    let known = |name: &String| sources.contains(&name.as_str());
+    let mut regions = regions.clone();
+    regions.boxes.retain(|area| known(&area.source));
+    regions.strokes.retain(|stroke| known(&stroke.source));
+    regions
+}
+
+/// What makes the same stems: from the project, and from the recording where all that was done is known.
+fn commands(
+    project: &Project,
+    state: &State,
+    grouping: &Grouping,
+    order: Order,
+    regions: Option<&str>,
+) -> Vec<String> {
+    let (input, settings) = (&project.input, &state.settings);
+    let (stems, format) = (&order.stems, order.format);
+    let sources = command::sources(grouping);
+    let folder = project.folder.display().to_string();
+    let group = |folder: &str| command::group(folder, &sources, regions, stems, format);
+    let mut commands = vec![group(&folder)];
+    match &state.made {
+        None => {}
+        Some(made) if made.is_empty() && regions.is_none() => {
+            commands.push(command::separate(input, settings, &sources, stems, format));
+        }
+        Some(made) => {
+            let again = format!("{}-again.unbraid", project.name);
+            let mut lines = vec![command::factorize(input, settings, &again)];
+            lines.extend(
+                made.iter()
+                    .map(|made| command::refit(&again, made, &project.folder)),
+            );
+            lines.push(group(&again));
+            commands.push(lines.join("\n"));
+        }
+    }
+    commands
+}
+
+/// Write the notes that the components of each source play, and what was given or heard beside them.
+fn music(project: &Project, state: &State, grouping: &Grouping) -> Result<Value, Failure> {
+    let target = project.folder.join("music");
+    let folder = OutputFolder::create(&target, true)?;
+    let mut files = Vec::new();
+    let mut notes = |name: &str, score: &Score| -> Result<(), Failure> {
+        write_midi(&folder.path().join(format!("{name}.mid")), score)?;
+        write_notes_csv(&folder.path().join(format!("{name}.csv")), score)?;
+        files.extend(["mid", "csv"].map(|ending| format!("music/{name}.{ending}")));
+        Ok(())
+    };
+    let written = state.fitted.notes(grouping);
+    for (at, source) in grouping.sources.iter().enumerate() {
+        let own = |note: &&Note| grouping.components[note.track].source == at;
+        let score = Score {
+            notes: written.iter().filter(own).copied().collect(),
+            ..Score::default()
+        };
+        if !score.notes.is_empty() {
+            notes(&source.name, &score)?;
+        }
+    }
+    let given = &state.edits.music;
+    if let Some(score) = given.score() {
+        notes("notes", &score)?;
+    }
+    if let Some(melody) = given.melody()? {
+        write_melody_csv(&folder.path().join("f0.csv"), &melody)?;
+        files.push("music/f0.csv".to_owned());
+    }
+    if files.is_empty() {
+        return Err(Failure::Refused(
+            "no component has a pitch, and no notes or pitch were given: there is nothing to write"
+                .to_owned(),
+        ));
+    }
+    folder.commit()?;
+    Ok(json!({
+        "folder": target.display().to_string(),
+        "files": files,
+        "commands": [],
+        "gain": 1.0,
     }))
 }

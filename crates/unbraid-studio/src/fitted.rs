@@ -1,12 +1,17 @@
 //! A factorisation comes in; what the page shows of it goes out.
 
+use std::sync::Arc;
+
 use ndarray::{Array2, Axis};
 use rayon::prelude::*;
 use serde_json::{Value, json};
 use unbraid::Audio;
+use unbraid::evidence::{Class, ClassShares};
 use unbraid::factorize::Factorization;
-use unbraid::group::{Feature, Grouping};
-use unbraid::sharing::{Components, StemsConfig};
+use unbraid::group::{Feature, Grouping, Kind, class_shares, notes_of_components};
+use unbraid::knowledge::Note;
+use unbraid::knowledge::hints::Hints;
+use unbraid::sharing::{Sharing, StemsConfig};
 
 use crate::failure::Failure;
 use crate::loudness::gram;
@@ -22,8 +27,17 @@ pub(crate) struct Fitted {
     /// Templates on the rows of the picture, `(components, ROWS)`.
     templates: Array2<f32>,
     loudness: Array2<f64>,
+    rows: Rows,
+    /// How much of every component the network hears as each class, `(components, classes)`.
+    pub(crate) classes: Array2<f32>,
     /// Every component as a source of its own: what is played.
-    pub(crate) sounds: Components,
+    pub(crate) sounds: Arc<dyn Sharing>,
+}
+
+/// What was drawn, and whose every component is.
+pub(crate) struct Drawn<'a> {
+    pub(crate) hints: &'a Hints,
+    pub(crate) owners: &'a [usize],
 }
 
 impl Fitted {
@@ -31,6 +45,7 @@ impl Fitted {
         revision: usize,
         factorization: Factorization,
         audio: &Audio,
+        classes: Option<Array2<f32>>,
     ) -> Result<Self, Failure> {
         let model = &factorization.fit.model;
         let rows = Rows::new(audio.sample_rate(), factorization.stft.config().fft_len);
@@ -47,12 +62,19 @@ impl Fitted {
         let loudness = gram(audio, &factorization);
         let each: Vec<Vec<usize>> = (0..model.components()).map(|k| vec![k]).collect();
         let sounds = factorization.sharing(&each, StemsConfig::default())?;
+        let expected = (each.len(), Class::ALL.len());
+        let classes = match classes {
+            Some(classes) if classes.dim() == expected => classes,
+            _ => heard(&factorization, audio)?,
+        };
         Ok(Self {
             revision,
             factorization,
             templates,
             loudness,
-            sounds,
+            rows,
+            classes,
+            sounds: Arc::new(sounds),
         })
     }
 
@@ -61,13 +83,14 @@ impl Fitted {
     }
 
     /// For every set of components, its share of one tile of the picture, 255 being all of it;
-    /// columns and rows as in [`Picture::tile`].
+    /// columns and rows as in [`Picture::tile`]. What was drawn counts as it does in what is heard.
     pub(crate) fn shares(
         &self,
         picture: &Picture,
         width: usize,
         index: usize,
         sets: &[Vec<usize>],
+        drawn: &Drawn<'_>,
     ) -> Vec<u8> {
         let activations = self.factorization.fit.model.activations();
         let (components, frames) = activations.dim();
@@ -92,18 +115,24 @@ impl Fitted {
                 let end = ((at + columns_per_pixel).round() as usize).clamp(start + 1, frames);
                 let mut total = vec![f32::MIN_POSITIVE; ROWS];
                 let mut models = vec![0.0_f32; sets.len() * ROWS];
+                // Of several frames the one in the middle says what was drawn.
+                let claims = self.claims(drawn.hints, usize::midpoint(start, end - 1));
                 for component in 0..components {
                     let gain: f32 = (start..end)
                         .map(|frame| activations[[component, frame]])
                         .sum();
+                    let claim = |row: usize| match &claims {
+                        Some(claims) => gain * claims[drawn.owners[component] * ROWS + row],
+                        None => gain,
+                    };
                     let template = self.templates.row(component);
-                    for (total, w) in total.iter_mut().zip(template) {
-                        *total += gain * w;
+                    for (row, (total, w)) in total.iter_mut().zip(template).enumerate() {
+                        *total += claim(row) * w;
                     }
                     for (set, model) in models.chunks_mut(ROWS).enumerate() {
                         if membership[set][component] {
-                            for (model, w) in model.iter_mut().zip(template) {
-                                *model += gain * w;
+                            for (row, (model, w)) in model.iter_mut().zip(template).enumerate() {
+                                *model += claim(row) * w;
                             }
                         }
                     }
@@ -123,6 +152,28 @@ impl Fitted {
             }
         }
         planes
+    }
+
+    /// What each source may claim of the rows of a frame, `(sources, ROWS)`, if something was drawn there.
+    fn claims(&self, hints: &Hints, frame: usize) -> Option<Vec<f32>> {
+        let mut claims = vec![1.0; hints.sources() * hints.bins()];
+        hints.claims(frame..frame + 1, &mut claims).then(|| {
+            let mut rows = vec![0.0; hints.sources() * ROWS];
+            for (claims, rows) in claims.chunks(hints.bins()).zip(rows.chunks_mut(ROWS)) {
+                self.rows.means(claims, rows);
+            }
+            rows
+        })
+    }
+
+    /// The notes of the components that have a pitch and are no drums.
+    pub(crate) fn notes(&self, grouping: &Grouping) -> Vec<Note> {
+        let features = grouping.components.iter().map(|decision| {
+            let kind = grouping.sources[decision.source].kind;
+            let struck = kind.is_some_and(Kind::is_percussive);
+            decision.features.as_ref().filter(|_| !struck)
+        });
+        notes_of_components(&self.factorization.factors(), features)
     }
 
     /// Templates `(components, ROWS)`, then activations `(components, frames)`, as they sound: a template's largest
@@ -145,8 +196,8 @@ impl Fitted {
         bytes
     }
 
-    /// Everything in words and numbers.
-    pub(crate) fn describe(&self, grouping: &Grouping) -> Value {
+    /// Everything in words and numbers; `sound` changes with what components sound like.
+    pub(crate) fn describe(&self, grouping: &Grouping, sound: usize) -> Value {
         let components: Vec<Value> = grouping
             .components
             .iter()
@@ -178,6 +229,8 @@ impl Fitted {
         let (fit, stft) = (&self.factorization.fit, self.factorization.stft.config());
         json!({
             "revision": self.revision,
+            "sound": sound,
+            "written": self.notes(grouping),
             "frames": fit.model.frames(),
             "hopSecs": f64::from(stft.hop_len as u32) / f64::from(self.factorization.sample_rate),
             "iterations": fit.iterations(),
@@ -187,4 +240,12 @@ impl Fitted {
             "loudness": self.loudness.rows().into_iter().map(|row| row.to_vec()).collect::<Vec<_>>(),
         })
     }
+}
+
+/// How much of every component the network hears as each class.
+fn heard(factorization: &Factorization, audio: &Audio) -> Result<Array2<f32>, Failure> {
+    let factors = factorization.factors();
+    let values = factorization.spectrogram(audio, &mut ())?.magnitudes();
+    let heard = ClassShares::of(values.view(), factors.bin_hz(), factors.hop_secs());
+    Ok(class_shares(&factors, values.view(), &heard)?)
 }

@@ -14,12 +14,14 @@ mod fitted;
 mod guard;
 mod job;
 mod loudness;
+mod music;
 mod picture;
 mod project;
+
 mod ranges;
 mod rows;
 mod server;
-mod sound;
+mod state;
 mod studio;
 
 pub use failure::Failure;

@@ -1,18 +1,25 @@
 //! A recording comes in; a project that a person works on, and that saves itself, goes out.
 
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard};
 
+use serde::Deserialize;
 use serde_json::{Value, json};
 use unbraid::Audio;
 use unbraid::factorize::{Factorization, FactorizeConfig, factorize};
-use unbraid::group::Grouping;
+use unbraid::fit::FitConfig;
+use unbraid::group::{Grouping, Kind};
+use unbraid::knowledge::hints::Regions;
+use unbraid::refit::{Wish, owners};
 use unbraid_io::audio::{Span, read_audio};
+use unbraid_io::knowledge::write_regions;
 use unbraid_io::project::{
-    FORMAT_VERSION, Input, Manifest, Objective, Program, read_fit, read_manifest, sha256_of_file,
-    write_fit, write_manifest,
+    Input, MANIFEST, current_state, next_state, read_manifest, set_current_state, sha256_of_file,
+    state_folder, write_fit,
 };
 
+use crate::command;
 use crate::edits::Edits;
 use crate::export::{Order, export};
 use crate::failure::Failure;
@@ -20,6 +27,7 @@ use crate::fitted::Fitted;
 use crate::job::{Job, NO_PANIC, Report, Status};
 use crate::picture::{Picture, STEP_DB, TILE, TOP_DB};
 use crate::rows::ROWS;
+use crate::state::{Made, Sound, State, history, words};
 
 /// A recording that is open.
 #[derive(Debug)]
@@ -30,22 +38,30 @@ pub(crate) struct Project {
     pub(crate) input: Input,
     pub(crate) audio: Audio,
     pub(crate) picture: Picture,
-    state: Mutex<State>,
+    now: Mutex<Now>,
 }
 
 #[derive(Debug)]
-struct State {
-    settings: FactorizeConfig,
-    fitted: Option<Arc<Fitted>>,
-    edits: Edits,
-    /// Every state of the fit so far: its revision and what made it.
+struct Now {
+    /// The fit and the decisions; none before the first fit.
+    state: Option<State>,
+    /// Every state so far, and what made it.
     history: Vec<(usize, String)>,
     job: Option<Arc<Job>>,
     jobs: usize,
 }
 
-/// The folder in a project that keeps earlier fits, each a project of its own.
-const HISTORY: &str = "history";
+/// What is wanted of the fit, as the page asks for it.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Refit {
+    #[serde(default)]
+    wish: Wish,
+    iterations: usize,
+}
+
+/// The file of what was drawn, in a project and in the states that follow from it.
+pub(crate) const REGIONS: &str = "regions.json";
 
 impl Project {
     /// Open a recording whose project is, or will be, in this folder.
@@ -93,13 +109,19 @@ impl Project {
         };
         let picture = Picture::of(&audio)?;
         let state = match manifest {
-            Some(manifest) => State::restored(&folder, &manifest, &audio)?,
-            None => State::new(),
+            Some(_) => Some(State::read(&folder, current_state(&folder)?, &audio)?),
+            None => None,
         };
         let name = folder.file_stem().map_or_else(
             || "recording".to_owned(),
             |name| name.to_string_lossy().into_owned(),
         );
+        let now = Now {
+            history: history(&folder),
+            state,
+            job: None,
+            jobs: 0,
+        };
         Ok(Self {
             id,
             name,
@@ -107,24 +129,37 @@ impl Project {
             input,
             audio,
             picture,
-            state: Mutex::new(state),
+            now: Mutex::new(now),
         })
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().expect(NO_PANIC)
+    fn now(&self) -> MutexGuard<'_, Now> {
+        self.now.lock().expect(NO_PANIC)
     }
 
-    pub(crate) fn fitted(&self) -> Option<Arc<Fitted>> {
-        self.state().fitted.clone()
+    /// The state that is worked on, if a first fit has been made.
+    pub(crate) fn state(&self) -> Option<State> {
+        self.now().state.clone()
+    }
+
+    /// The same, or else the reason why there is nothing to work on.
+    pub(crate) fn fitted_state(&self) -> Result<State, Failure> {
+        self.state()
+            .ok_or_else(|| Failure::Busy("there are no components yet".to_owned()))
     }
 
     /// Everything the page has to know.
     pub(crate) fn describe(&self) -> Result<Value, Failure> {
-        let state = self.state();
-        let fit = match &state.fitted {
-            Some(fitted) => fitted.describe(&state.edits.group(&fitted.factorization)?),
+        let now = self.now();
+        let fit = match &now.state {
+            Some(state) => {
+                (state.fitted).describe(&state.edits.group(&state.fitted)?, state.sound.version)
+            }
             None => Value::Null,
+        };
+        let (settings, edits) = match &now.state {
+            Some(state) => (state.settings, state.edits.clone()),
+            None => (FactorizeConfig::default(), Edits::new()),
         };
         let picture = &self.picture;
         Ok(json!({
@@ -143,65 +178,55 @@ impl Project {
             "waveform": picture.waveform.iter().flat_map(|&(low, high)| [
                 (low * 127.0).clamp(-127.0, 127.0) as i8, (high * 127.0).clamp(-127.0, 127.0) as i8,
             ]).collect::<Vec<i8>>(),
-            "settings": state.settings,
-            "edits": state.edits,
+            "kinds": Kind::ALL.map(Kind::name),
+            "settings": settings,
+            "edits": edits,
             "fit": fit,
-            "history": state.history.iter().map(|(revision, what)| json!({ "revision": revision, "what": what })).collect::<Vec<_>>(),
-            "job": state.job.as_ref().map(|job| job.report()),
+            "history": now.history.iter().map(|(revision, what)| json!({ "revision": revision, "what": what })).collect::<Vec<_>>(),
+            "job": now.job.as_ref().map(|job| job.report()),
         }))
     }
 
     /// Take a person's new decisions, save them, and say what follows from them.
     pub(crate) fn edit(&self, edits: Edits) -> Result<Value, Failure> {
-        let mut state = self.state();
-        let Some(fitted) = state.fitted.clone() else {
+        let mut now = self.now();
+        let Some(state) = now.state.as_mut() else {
             return Err(Failure::Busy("there are no components yet".to_owned()));
         };
-        let edits = edits.checked(fitted.components())?;
-        let grouping = edits.group(&fitted.factorization)?;
+        let edits = edits.checked(state.fitted.components())?;
+        let grouping = edits.group(&state.fitted)?;
+        state.sound = Sound::new(&state.fitted, &edits, &grouping, Some(&state.sound))?;
         state.edits = edits;
-        self.save(&state, &fitted, &grouping, &self.folder)?;
-        Ok(fitted.describe(&grouping))
-    }
-
-    /// The settings, if the fit is what they alone give: then the recording and a command line make it again.
-    pub(crate) fn uncorrected(&self, fitted: &Fitted) -> Option<FactorizeConfig> {
-        let state = self.state();
-        let made = state
-            .history
-            .iter()
-            .find(|(revision, _)| *revision == fitted.revision);
-        made.is_some_and(|(_, what)| what == "fit")
-            .then_some(state.settings)
+        let folder = state_folder(&self.folder, state.fitted.revision);
+        state.save(&folder, &self.input, &grouping)?;
+        Ok(state.fitted.describe(&grouping, state.sound.version))
     }
 
     pub(crate) fn report(&self) -> Option<Report> {
-        self.state().job.as_ref().map(|job| job.report())
+        self.now().job.as_ref().map(|job| job.report())
     }
 
     pub(crate) fn cancel(&self) {
-        if let Some(job) = &self.state().job {
+        if let Some(job) = &self.now().job {
             job.cancel();
         }
     }
 
     pub(crate) fn is_busy(&self) -> bool {
-        self.state()
-            .job
-            .as_ref()
-            .is_some_and(|job| job.is_running())
+        let now = self.now();
+        now.job.as_ref().is_some_and(|job| job.is_running())
     }
 
     fn begin(&self, what: &'static str) -> Result<Arc<Job>, Failure> {
-        let mut state = self.state();
-        if state.job.as_ref().is_some_and(|job| job.is_running()) {
+        let mut now = self.now();
+        if now.job.as_ref().is_some_and(|job| job.is_running()) {
             return Err(Failure::Busy(
                 "something else is being computed: wait, or cancel it".to_owned(),
             ));
         }
-        state.jobs += 1;
-        let job = Arc::new(Job::new(state.jobs, what));
-        state.job = Some(job.clone());
+        now.jobs += 1;
+        let job = Arc::new(Job::new(now.jobs, what));
+        now.job = Some(job.clone());
         Ok(job)
     }
 
@@ -231,20 +256,66 @@ impl Project {
     pub(crate) fn fit(self: &Arc<Self>, settings: FactorizeConfig) -> Result<Report, Failure> {
         self.run("fit", move |project, job| {
             let factorization = factorize(&project.audio, &settings, &mut job.observer())?;
-            let edits = project.state().edits.clone();
-            let edits = edits.cleared(factorization.fit.model.components());
-            project.take("fit", settings, factorization, edits)
+            let components = factorization.fit.model.components();
+            let edits = project.state().map_or_else(Edits::new, |state| state.edits);
+            let next = Next {
+                what: "fit".to_owned(),
+                settings,
+                edits: edits.cleared(components),
+                drawn: None,
+                made: Some(Vec::new()),
+            };
+            project.take(factorization, next)
         })
     }
 
-    /// Write stems or components.
+    /// Fit on from where the components stand, under what was drawn; or split or merge some of them.
+    pub(crate) fn refit(self: &Arc<Self>, order: Refit) -> Result<Report, Failure> {
+        self.run("refit", move |project, job| {
+            let state = project.fitted_state()?;
+            let grouping = state.edits.group(&state.fitted)?;
+            let factorization = state.fitted.factorization.clone();
+            let hints = state.edits.hints(&factorization)?;
+            let mut observer = job.observer();
+            let spectrogram = factorization.spectrogram(&project.audio, &mut observer)?;
+            let config = FitConfig {
+                iterations: order.iterations,
+                ..state.settings.blind.fit
+            };
+            let factorization = order.wish.fulfil(
+                factorization,
+                &spectrogram,
+                &hints,
+                owners(&grouping),
+                &config,
+                &mut observer,
+            )?;
+            drop(spectrogram);
+            // What was decided meanwhile counts too: the components are still the same.
+            let edits = project.fitted_state()?.edits.carried(&order.wish);
+            let made = Made {
+                iterations: order.iterations,
+                sources: command::all_sources(&grouping),
+                regions: None,
+                wish: order.wish.clone(),
+            };
+            let next = Next {
+                what: words(&order.wish),
+                settings: state.settings,
+                edits,
+                drawn: (!hints.is_empty()).then_some(state.edits.regions),
+                made: state.made.map(|before| [before, vec![made]].concat()),
+            };
+            project.take(factorization, next)
+        })
+    }
+
+    /// Write stems, components or music.
     pub(crate) fn export(self: &Arc<Self>, order: Order) -> Result<Report, Failure> {
         self.run("export", move |project, job| {
-            let Some(fitted) = project.fitted() else {
-                return Err(Failure::Busy("there are no components yet".to_owned()));
-            };
-            let grouping = project.state().edits.group(&fitted.factorization)?;
-            export(project, &fitted, &grouping, order, &mut job.observer())
+            let state = project.fitted_state()?;
+            let grouping = state.edits.group(&state.fitted)?;
+            export(project, &state, &grouping, order, &mut job.observer())
         })
     }
 
@@ -255,144 +326,76 @@ impl Project {
                 "cancel what is being computed first".to_owned(),
             ));
         }
-        let folder = self.folder.join(HISTORY).join(revision.to_string());
-        let manifest = read_manifest(&folder)?;
-        let earlier = State::restored(&folder, &manifest, &self.audio)?;
-        let mut state = self.state();
-        let Some(fitted) = earlier.fitted else {
-            return Err(Failure::Missing(format!("there is no state {revision}")));
-        };
-        let grouping = earlier.edits.group(&fitted.factorization)?;
-        state.settings = earlier.settings;
-        state.edits = earlier.edits;
-        state.fitted = Some(fitted.clone());
-        write_fit(&self.folder, &fitted.factorization)?;
-        self.save(&state, &fitted, &grouping, &self.folder)?;
-        Ok(fitted.describe(&grouping))
+        let mut earlier = State::read(&self.folder, revision, &self.audio)?;
+        set_current_state(&self.folder, revision)?;
+        let grouping = earlier.edits.group(&earlier.fitted)?;
+        let mut now = self.now();
+        let before = now.state.as_ref().map(|state| &state.sound);
+        earlier.sound = Sound::new(&earlier.fitted, &earlier.edits, &grouping, before)?;
+        let description = earlier.fitted.describe(&grouping, earlier.sound.version);
+        now.state = Some(earlier);
+        Ok(description)
     }
 
-    /// A new fit takes the place of the one before, which stays in the history.
-    fn take(
-        &self,
-        what: &str,
-        settings: FactorizeConfig,
-        factorization: Factorization,
-        edits: Edits,
-    ) -> Result<Value, Failure> {
-        let revision = self
-            .state()
-            .history
-            .last()
-            .map_or(1, |(revision, _)| revision + 1);
-        let fitted = Arc::new(Fitted::new(revision, factorization, &self.audio)?);
-        let grouping = edits.group(&fitted.factorization)?;
-        let folder = self.folder.join(HISTORY).join(revision.to_string());
-        std::fs::create_dir_all(&folder)
-            .map_err(Failure::system(format!("cannot make {}", folder.display())))?;
-        let mut state = self.state();
-        state.settings = settings;
-        state.edits = edits;
-        state.history.push((revision, what.to_owned()));
-        state.fitted = Some(fitted.clone());
-        for folder in [&folder, &self.folder] {
-            write_fit(folder, &fitted.factorization)?;
-            self.save(&state, &fitted, &grouping, folder)?;
+    /// A new fit takes the place of the one before, which stays where it is.
+    fn take(&self, factorization: Factorization, mut next: Next) -> Result<Value, Failure> {
+        let (revision, folder) = if self.folder.join(MANIFEST).exists() {
+            next_state(&self.folder)?
+        } else {
+            (0, self.folder.clone())
+        };
+        let fitted = Arc::new(Fitted::new(revision, factorization, &self.audio, None)?);
+        let grouping = next.edits.group(&fitted)?;
+        let before = self.state().map(|state| state.sound);
+        if let (Some(_), Some(made)) = (&next.drawn, next.made.iter_mut().flatten().last()) {
+            let file = folder.join(REGIONS);
+            let file = file.strip_prefix(&self.folder).unwrap_or(&file);
+            made.regions = Some(file.display().to_string());
         }
+        let state = State {
+            settings: next.settings,
+            sound: Sound::new(&fitted, &next.edits, &grouping, before.as_ref())?,
+            fitted,
+            edits: next.edits,
+            made: next.made,
+        };
+        if let Err(error) = self.keep(&state, &folder, &grouping, next.drawn.as_ref()) {
+            if revision > 0 {
+                // Half a state is none.
+                fs::remove_dir_all(&folder).ok();
+            }
+            return Err(error);
+        }
+        let mut now = self.now();
+        now.state = Some(state);
+        now.history.push((revision, next.what));
         Ok(json!({ "revision": revision }))
     }
 
-    fn save(
+    fn keep(
         &self,
         state: &State,
-        fitted: &Fitted,
-        grouping: &Grouping,
         folder: &Path,
+        grouping: &Grouping,
+        drawn: Option<&Regions>,
     ) -> Result<(), Failure> {
-        let fit = &fitted.factorization.fit;
-        let overrides = unbraid::group::Overrides::parse(&crate::edits::assignments(grouping))?;
-        let manifest = Manifest {
-            format_version: FORMAT_VERSION,
-            program: Program {
-                name: "unbraid".to_owned(),
-                version: env!("CARGO_PKG_VERSION").to_owned(),
-            },
-            command: "studio".to_owned(),
-            input: self.input.clone(),
-            settings: json!({
-                "factorize": state.settings,
-                "sources": state.edits.sources,
-                "overrides": overrides,
-                "studio": { "edits": state.edits, "history": state.history, "revision": fitted.revision },
-            }),
-            objective: Some(Objective {
-                first: fit.objective.first().copied().unwrap_or(0.0),
-                last: fit.final_objective(),
-                iterations: fit.iterations(),
-                stop: fit.stop,
-            }),
-            grouping: Some(grouping.clone()),
-            notes: grouping.notes.iter().map(ToString::to_string).collect(),
-            gain: 1.0,
-            outputs: Vec::new(),
-        };
-        Ok(write_manifest(folder, &manifest)?)
+        fs::create_dir_all(folder)
+            .map_err(Failure::system(format!("cannot make {}", folder.display())))?;
+        write_fit(folder, &state.fitted.factorization)?;
+        if let Some(regions) = drawn {
+            write_regions(&folder.join(REGIONS), regions)?;
+        }
+        state.save(folder, &self.input, grouping)?;
+        Ok(set_current_state(&self.folder, state.fitted.revision)?)
     }
 }
 
-impl State {
-    fn new() -> Self {
-        Self {
-            settings: FactorizeConfig::default(),
-            fitted: None,
-            edits: Edits::new(),
-            history: Vec::new(),
-            job: None,
-            jobs: 0,
-        }
-    }
-
-    /// What a project folder holds, be it of the studio or of the command line.
-    fn restored(folder: &Path, manifest: &Manifest, audio: &Audio) -> Result<Self, Failure> {
-        let factorization = read_fit(folder)?;
-        let frames = factorization.stft.frames(audio.len_samples());
-        if factorization.fit.model.frames() != frames {
-            return Err(Failure::Refused(format!(
-                "the fit in {} is of {} frames, but the recording has {frames}",
-                folder.display(),
-                factorization.fit.model.frames()
-            )));
-        }
-        let components = factorization.fit.model.components();
-        let settings = &manifest.settings;
-        let own = &settings["studio"];
-        let edits = match serde_json::from_value::<Edits>(own["edits"].clone()) {
-            Ok(edits) => edits.checked(components)?,
-            Err(_) => Self::decided_elsewhere(manifest, components)?,
-        };
-        let factorize = serde_json::from_value(settings["factorize"].clone()).unwrap_or_default();
-        let revision = own["revision"].as_u64().unwrap_or(0) as usize;
-        let history = serde_json::from_value(own["history"].clone()).unwrap_or_default();
-        Ok(Self {
-            settings: factorize,
-            fitted: Some(Arc::new(Fitted::new(revision, factorization, audio)?)),
-            edits,
-            history,
-            job: None,
-            jobs: 0,
-        })
-    }
-
-    /// The decisions in a project that the command line wrote.
-    fn decided_elsewhere(manifest: &Manifest, components: usize) -> Result<Edits, Failure> {
-        let mut edits = Edits::new().cleared(components);
-        if let Some(grouping) = &manifest.grouping {
-            edits.sources.clone_from(&grouping.sources);
-            for (by_hand, decision) in edits.assignment.iter_mut().zip(&grouping.components) {
-                if decision.decided_by == unbraid::group::DecidedBy::Person {
-                    *by_hand = Some(decision.source);
-                }
-            }
-        }
-        edits.checked(components)
-    }
+/// What a new fit comes with.
+struct Next {
+    what: String,
+    settings: FactorizeConfig,
+    edits: Edits,
+    /// What was drawn, and steered it.
+    drawn: Option<Regions>,
+    made: Option<Vec<Made>>,
 }

@@ -5,7 +5,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
-use axum::body::Body;
+use axum::body::{Body, Bytes};
 use axum::extract::{DefaultBodyLimit, Path as UrlPath, Query, Request, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::middleware::{self, Next};
@@ -19,21 +19,24 @@ use tokio::io::AsyncWriteExt;
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use unbraid::factorize::FactorizeConfig;
+use unbraid::stems::StemBlocks;
 
 use crate::assets::ASSETS;
 use crate::edits::Edits;
 use crate::export::Order;
 use crate::failure::Failure;
+use crate::fitted::Drawn;
 use crate::guard::Guard;
+use crate::music::Music;
+use crate::project::Refit;
 use crate::ranges::{Wanted, wanted};
-use crate::sound;
 use crate::studio::{Settings, Studio};
 
 /// Pictures and sounds made at once; the others wait.
 const MOST_RENDERS: usize = 4;
 
 /// The longest request that is no upload.
-const MOST_JSON_BYTES: usize = 1 << 20;
+const MOST_JSON_BYTES: usize = 16 << 20;
 
 /// The most sets of components in one request.
 const MOST_SETS: usize = 256;
@@ -133,6 +136,8 @@ fn router(app: Arc<App>) -> Router {
         .route("/api/projects/{id}/sound/{segment}", get(sound_segment))
         .route("/api/projects/{id}/edits", put(edit))
         .route("/api/projects/{id}/fit", post(fit))
+        .route("/api/projects/{id}/refit", post(refit))
+        .route("/api/projects/{id}/music", post(music))
         .route("/api/projects/{id}/restore", post(restore))
         .route("/api/projects/{id}/export", post(export))
         .route("/api/projects/{id}/job", get(job).delete(cancel))
@@ -358,11 +363,13 @@ async fn tile(
         let tile = picture.tile(width, index);
         let tile = tile.ok_or_else(|| Failure::Missing("there is no such tile".to_owned()))?;
         let Some(sets) = sets else { return Ok(tile) };
-        let fitted = project.fitted();
-        let fitted =
-            fitted.ok_or_else(|| Failure::Busy("there are no components yet".to_owned()))?;
-        let sets = parse_sets(&sets, fitted.components())?;
-        Ok(fitted.shares(picture, width, index, &sets))
+        let state = project.fitted_state()?;
+        let sets = parse_sets(&sets, state.fitted.components())?;
+        let drawn = Drawn {
+            hints: &state.sound.hints,
+            owners: &state.sound.owners,
+        };
+        Ok(state.fitted.shares(picture, width, index, &sets, &drawn))
     });
     Ok(binary(bytes.await?))
 }
@@ -373,12 +380,7 @@ fn binary(bytes: Vec<u8>) -> Response {
 
 async fn factors(State(app): Shared, UrlPath(id): UrlPath<usize>) -> Answer<Response> {
     let project = app.studio.project(id)?;
-    let bytes = rendering(&app, move || {
-        let fitted = project.fitted();
-        let fitted =
-            fitted.ok_or_else(|| Failure::Busy("there are no components yet".to_owned()))?;
-        Ok(fitted.factors())
-    });
+    let bytes = rendering(&app, move || Ok(project.fitted_state()?.fitted.factors()));
     Ok(binary(bytes.await?))
 }
 
@@ -396,8 +398,8 @@ async fn sound_segment(
             .filter(|&start| start < audio.len_samples());
         let start = start.ok_or_else(|| Failure::Missing("the recording is over".to_owned()))?;
         let span = start..(start + len).min(audio.len_samples());
-        let samples: Vec<f32> = match project.fitted() {
-            Some(fitted) => sound::render(audio, &fitted.sounds, span)?
+        let samples: Vec<f32> = match project.state() {
+            Some(state) => StemBlocks::span(audio, &state.sound.sharing, span)?
                 .into_iter()
                 .collect(),
             None => (0..audio.channels())
@@ -425,6 +427,38 @@ async fn fit(
 ) -> Answer<Json<Value>> {
     app.studio.may_compute()?;
     Ok(Json(json!(app.studio.project(id)?.fit(settings)?)))
+}
+
+async fn refit(
+    State(app): Shared,
+    UrlPath(id): UrlPath<usize>,
+    Json(order): Json<Refit>,
+) -> Answer<Json<Value>> {
+    app.studio.may_compute()?;
+    Ok(Json(json!(app.studio.project(id)?.refit(order)?)))
+}
+
+/// What a file says of notes, pitch or words; nothing is kept of it until the page sends it among its edits.
+async fn music(
+    State(app): Shared,
+    UrlPath(id): UrlPath<usize>,
+    body: Bytes,
+) -> Answer<Json<Value>> {
+    let project = app.studio.project(id)?;
+    blocking(move || {
+        let file = tempfile_path(&project.folder);
+        std::fs::write(&file, &body).map_err(Failure::system("cannot keep what was given"))?;
+        let music = Music::read(&file);
+        std::fs::remove_file(&file).ok();
+        let Ok(music) = music else {
+            return Err(Failure::Refused(
+                "this is no MIDI file, no pitch track (seconds and Hz), and no timed words (LRC, UltraStar, TextGrid, labels)"
+                    .to_owned(),
+            ));
+        };
+        Ok(Json(json!(music)))
+    })
+    .await
 }
 
 #[derive(Debug, Deserialize)]
@@ -476,14 +510,17 @@ async fn file(
     .await
 }
 
-/// A path below `stems` or `components` of a project, and really there.
+/// The folders of a project that hold what was exported.
+const EXPORTED: [&str; 3] = ["stems", "components", "music"];
+
+/// A path below one of [`EXPORTED`] of a project, and really there.
 fn exported(folder: &Path, path: &str) -> Answer<PathBuf> {
     let missing = || Failure::Missing(format!("`{path}` was not exported"));
     let parts: Vec<Component<'_>> = Path::new(path).components().collect();
     let [Component::Normal(kind), Component::Normal(name)] = parts[..] else {
         return Err(missing());
     };
-    if kind != "stems" && kind != "components" {
+    if !EXPORTED.iter().any(|known| kind == *known) {
         return Err(missing());
     }
     let inside = folder.join(kind);
@@ -517,10 +554,11 @@ fn read_part(path: &Path, range: Option<&str>) -> Answer<Response> {
     file.seek(SeekFrom::Start(first)).map_err(failed)?;
     let mut bytes = Vec::new();
     file.take(count).read_to_end(&mut bytes).map_err(failed)?;
-    let kind = if path.extension().is_some_and(|ending| ending == "flac") {
-        "audio/flac"
-    } else {
-        "audio/wav"
+    let kind = match path.extension().and_then(|ending| ending.to_str()) {
+        Some("flac") => "audio/flac",
+        Some("mid") => "audio/midi",
+        Some("csv") => "text/csv; charset=utf-8",
+        _ => "audio/wav",
     };
     let mut response = (status, bytes).into_response();
     let headers = response.headers_mut();

@@ -137,7 +137,7 @@ impl Studio {
             .lock()
             .expect(NO_PANIC)
             .insert(id, project.clone());
-        if project.fitted().is_none() {
+        if project.state().is_none() {
             self.may_compute()?;
             project.fit(FactorizeConfig::default())?;
         }

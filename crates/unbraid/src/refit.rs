@@ -72,6 +72,89 @@ pub fn owners(grouping: &Grouping) -> Vec<usize> {
     decisions.map(|decision| decision.source).collect()
 }
 
+/// What is wanted of a stored fit.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Wish {
+    /// To fit on: under what a person drew, or else as if the fit had never ended ([`refit`]).
+    #[default]
+    On,
+    /// One component for each source in place of this one, by what a person drew ([`split`]).
+    Split(usize),
+    /// One component in place of these ([`merge`]).
+    Merge(Vec<usize>),
+}
+
+impl Wish {
+    /// Do it; `owners` has the source of every component as it is now.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`refit`], [`split`] and [`merge`].
+    pub fn fulfil(
+        &self,
+        before: Factorization,
+        spectrogram: &Spectrogram,
+        hints: &Hints,
+        owners: Vec<usize>,
+        config: &FitConfig,
+        observer: &mut dyn Observer,
+    ) -> Result<Factorization, Error> {
+        let drawn = hints.drawn();
+        let owners = self.carried(owners, hints.sources(), |source| source);
+        let guidance = Guidance {
+            hints: &drawn,
+            owners: &owners,
+        };
+        match self {
+            Self::Merge(components) => merge(before, spectrogram, components, config, observer),
+            Self::Split(component) => {
+                let into = (*component, hints.sources());
+                split(before, spectrogram, into, Some(guidance), config, observer)
+            }
+            Self::On if drawn.is_empty() => {
+                refit(before, spectrogram, None, Change::Nothing, config, observer)
+            }
+            Self::On => {
+                let guidance = Some(guidance);
+                refit(
+                    before,
+                    spectrogram,
+                    guidance,
+                    Change::Hints,
+                    config,
+                    observer,
+                )
+            }
+        }
+    }
+
+    /// What is said of each component, in the order that the components have afterwards; `of_source` says it of the new ones.
+    #[must_use]
+    pub fn carried<T>(
+        &self,
+        mut each: Vec<T>,
+        sources: usize,
+        of_source: impl Fn(usize) -> T,
+    ) -> Vec<T> {
+        match self {
+            Self::On => {}
+            Self::Split(component) => {
+                if let Some(first) = each.get_mut(*component) {
+                    *first = of_source(0);
+                    each.extend((1..sources).map(of_source));
+                }
+            }
+            Self::Merge(components) => {
+                let gone = components.get(1..).unwrap_or_default();
+                let mut at = 0..;
+                each.retain(|_| at.next().is_some_and(|k| !gone.contains(&k)));
+            }
+        }
+        each
+    }
+}
+
 /// What has changed since the fit was stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -205,4 +288,20 @@ pub fn merge(
     factorization.fit = fit::refit(model, spectrogram, None, &none, observer)?;
     factorization.percussive_shares = factorization.measure_percussive_shares(spectrogram)?;
     Ok(factorization)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_said_of_components_goes_with_them() {
+        let each = vec![5, 6, 7, 8];
+        let new = |source: usize| source;
+        assert_eq!(Wish::On.carried(each.clone(), 3, new), each);
+        let split = Wish::Split(1).carried(each.clone(), 3, new);
+        assert_eq!(split, [5, 0, 7, 8, 1, 2]);
+        let merged = Wish::Merge(vec![1, 3, 0]).carried(each, 3, new);
+        assert_eq!(merged, [6, 7]);
+    }
 }

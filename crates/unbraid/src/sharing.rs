@@ -360,6 +360,8 @@ impl Sharing for Components {
 pub struct Hinted {
     sharing: Box<dyn Sharing>,
     hints: Hints,
+    /// For each share, the source whose claim counts; shares behind these are a residual.
+    owners: Vec<usize>,
 }
 
 impl Hinted {
@@ -372,7 +374,44 @@ impl Hinted {
     /// [`Error::Shape`] if the hints are for other frames, bins or sources.
     pub fn new(sharing: Box<dyn Sharing>, hints: Hints) -> Result<Self, Error> {
         check_hints(&hints, sharing.as_ref())?;
-        Ok(Self { sharing, hints })
+        Ok(Self {
+            owners: (0..hints.sources()).collect(),
+            sharing,
+            hints,
+        })
+    }
+
+    /// Weigh what a person drew into the shares of parts of the sources, such as single components; `owners` holds the source
+    /// of each.
+    ///
+    /// With one share more than owners, the last is a residual. With shares in proportion (exponent 1), those of a source's parts add up to the share that [`Hinted::new`] gives the source.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Shape`] if the hints are for other frames or bins, or there is not one owner per share, or one is no source.
+    pub fn of_parts(
+        sharing: Box<dyn Sharing>,
+        hints: Hints,
+        owners: Vec<usize>,
+    ) -> Result<Self, Error> {
+        let sources = sharing.sources();
+        let expected = vec![sources, sharing.stft().bins(), sharing.frames()];
+        let actual = vec![owners.len(), hints.bins(), hints.frames()];
+        let fits = expected[1..] == actual[1..]
+            && (owners.len()..=owners.len() + 1).contains(&sources)
+            && owners.iter().all(|&owner| owner < hints.sources());
+        if !fits {
+            return Err(Error::Shape {
+                what: "the owners and hints (parts, bins, frames)",
+                expected,
+                actual,
+            });
+        }
+        Ok(Self {
+            sharing,
+            hints,
+            owners,
+        })
     }
 }
 
@@ -424,8 +463,8 @@ impl Sharing for Hinted {
                         bin.mapv_inplace(|share| share.max(LEAST_SHARE).powf(own));
                     }
                     bin.iter_mut()
-                        .zip(claims)
-                        .for_each(|(share, claim)| *share *= claim);
+                        .zip(&self.owners)
+                        .for_each(|(share, &owner)| *share *= claims[owner]);
                     let total = bin.sum();
                     if total > 0.0 {
                         bin /= total;

@@ -1,5 +1,7 @@
 //! A recording and what says how it is shared out come in; audio goes out, block by block.
 
+use std::ops::Range;
+
 use ndarray::{Array2, Array3, Axis, s};
 use rayon::prelude::*;
 
@@ -46,6 +48,8 @@ pub struct StemBlocks<'a> {
     /// The shares of a block, one array per channel that is shared out by itself.
     shares: Vec<Array3<f32>>,
     frame: usize,
+    /// The frame behind the last to render.
+    end: usize,
 }
 
 impl<'a> StemBlocks<'a> {
@@ -69,14 +73,65 @@ impl<'a> StemBlocks<'a> {
                 actual: vec![sharing.channels(), stft.bins(), sharing.frames()],
             });
         }
-        let overlap = OverlapAdd::new(stft, audio.len_samples());
-        Ok(Self {
+        Ok(Self::of_frames(audio, sharing, 0, audio.len_samples()))
+    }
+
+    /// The frames of a piece of the recording that begins at the centre of frame `first`.
+    fn of_frames(
+        audio: &'a Audio,
+        sharing: &'a dyn Sharing,
+        first: usize,
+        len_samples: usize,
+    ) -> Self {
+        let stft = sharing.stft();
+        let overlap = OverlapAdd::new(stft, len_samples);
+        Self {
             audio,
             sharing,
             overlaps: vec![overlap; sharing.sources() * audio.channels()],
             shares: vec![Array3::zeros((0, 0, 0)); sharing.channels()],
-            frame: 0,
-        })
+            frame: first,
+            end: (first + stft.frames(len_samples)).min(sharing.frames()),
+        }
+    }
+
+    /// The stems in a span of samples only, `(stems, channels, span.len())`: to rounding what rendering the whole gives there.
+    ///
+    /// Only frames that reach the span are made, so that a second costs the same wherever it lies.
+    ///
+    /// # Errors
+    ///
+    /// As [`StemBlocks::new`], and [`Error::Shape`] if the span ends behind the recording.
+    pub fn span(
+        audio: &'a Audio,
+        sharing: &'a dyn Sharing,
+        span: Range<usize>,
+    ) -> Result<Array3<f32>, Error> {
+        // The checks are those of the whole.
+        let stems = Self::new(audio, sharing)?.stems();
+        if span.end > audio.len_samples() || span.start > span.end {
+            return Err(Error::Shape {
+                what: "the span",
+                expected: vec![audio.len_samples()],
+                actual: vec![span.start, span.end],
+            });
+        }
+        let config = sharing.stft().config();
+        let margin = config.window_len + config.hop_len;
+        let first = span.start.saturating_sub(margin) / config.hop_len;
+        let mut at = first * config.hop_len;
+        let len = (span.end + margin).min(audio.len_samples()) - at;
+        let mut out = Array3::zeros((stems, audio.channels(), span.len()));
+        for block in Self::of_frames(audio, sharing, first, len) {
+            let end = at + block.len_of(Axis(2));
+            let (from, to) = (at.max(span.start), end.min(span.end));
+            if from < to {
+                out.slice_mut(s![.., .., from - span.start..to - span.start])
+                    .assign(&block.slice(s![.., .., from - at..to - at]));
+            }
+            at = end;
+        }
+        Ok(out)
     }
 
     /// The number of stems: one per source.
@@ -141,10 +196,10 @@ impl Iterator for StemBlocks<'_> {
     type Item = Array3<f32>;
 
     fn next(&mut self) -> Option<Array3<f32>> {
-        if self.frame == self.frames() {
+        if self.frame == self.end {
             return None;
         }
-        let block = self.frame..(self.frame + BLOCK_FRAMES).min(self.frames());
+        let block = self.frame..(self.frame + BLOCK_FRAMES).min(self.end);
         let spectrum = self.sharing.stft().forward_block(self.audio, block.clone());
         self.share(&spectrum);
         let (stems, channels) = (self.stems(), self.audio.channels());
@@ -173,5 +228,50 @@ impl Iterator for StemBlocks<'_> {
                 row.copy_from_slice(overlap.push_weighted(spectrum.channel_rows(channel), weights));
             });
         Some(out)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::factorize::{FactorizeConfig, factorize};
+    use crate::sharing::StemsConfig;
+    use crate::testsignals::{drums_and_guitar, mix};
+
+    /// Sums of the same values in another order.
+    const ROUNDING: f32 = 1e-6;
+
+    #[test]
+    fn a_span_sounds_as_it_does_in_the_whole() {
+        let (drums, guitar) = drums_and_guitar(2.0, 8000);
+        let mixture = mix(&[&drums, &guitar]);
+        let mut config = FactorizeConfig::default();
+        config.blind.components = 5;
+        config.blind.fit.iterations = 20;
+        let factorization = factorize(&mixture, &config, &mut ()).unwrap();
+        let members = vec![vec![0], vec![1, 4], vec![2, 3]];
+        let stems = StemsConfig {
+            residual: true,
+            ..StemsConfig::default()
+        };
+        let whole: Vec<Audio> = factorization.stems(&mixture, &members, stems).unwrap();
+        let sharing = factorization.sharing(&members, stems).unwrap();
+        let len = mixture.len_samples();
+        for span in [0..1000, 5000..8000, 12_345..13_000, len - 500..len, 0..len] {
+            let part = StemBlocks::span(&mixture, &sharing, span.clone()).unwrap();
+            for (set, whole) in whole.iter().enumerate() {
+                let expected = &whole.channel(0)[span.clone()];
+                let worst = expected
+                    .iter()
+                    .zip(part.slice(s![set, 0, ..]))
+                    .map(|(a, b)| (a - b).abs())
+                    .fold(0.0, f32::max);
+                assert!(
+                    worst <= ROUNDING,
+                    "stem {set} differs by {worst} in {span:?}"
+                );
+            }
+        }
+        assert!(StemBlocks::span(&mixture, &sharing, 0..len + 1).is_err());
     }
 }

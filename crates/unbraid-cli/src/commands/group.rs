@@ -2,7 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
-use unbraid::group::{Basis, Kind, Overrides, Source, group_by, parse_sources};
+use unbraid::Audio;
+use unbraid::factorize::Factorization;
+use unbraid::group::{Basis, Grouping, Kind, Overrides, Source, group_by, parse_sources};
+use unbraid::knowledge::hints::Hints;
+use unbraid::sharing::{Hinted, Sharing, compared};
 use unbraid_io::atomic::OutputFolder;
 use unbraid_io::audio::Span;
 use unbraid_io::project::{
@@ -50,27 +54,18 @@ pub(crate) fn run(args: &GroupArgs) -> Result<(), Failure> {
         )));
     }
     let mut line = Line::new(&args.project.display().to_string(), args.common.quiet);
-    let grouping = match args.evidence {
-        EvidenceArg::Learnt => {
-            factorization.group_by_network(&recording.audio, &sources, &overrides, &mut line)?
-        }
-        EvidenceArg::Features => factorization.group(&sources, &overrides)?,
-        EvidenceArg::None => group_by(
-            &factorization.factors(),
-            &sources,
-            &overrides,
-            Basis::Percussive,
-        )?,
-    };
+    let audio = &recording.audio;
+    let mut grouping = grouped(args, &factorization, audio, &sources, &overrides, &mut line)?;
     let stems = args.stems.config(false);
+    let (hints, sharing) = hinted(args, &factorization, audio, span, &mut grouping)?;
     let rendering = Rendering {
-        audio: &recording.audio,
-        sharing: &factorization.sharing(&grouping.members(), stems)?,
+        audio,
+        sharing: sharing.as_ref(),
         format: args.stems.format,
         adds_up: true,
     };
     let original = Original {
-        audio: &recording.audio,
+        audio,
         metadata: &metadata,
     };
     let mut names: Vec<String> = grouping
@@ -93,7 +88,9 @@ pub(crate) fn run(args: &GroupArgs) -> Result<(), Failure> {
         settings,
         Some(&factorization.fit),
         Some(grouping.clone()),
-        grouping.notes.iter().map(ToString::to_string).collect(),
+        (grouping.notes.iter().map(ToString::to_string))
+            .chain(hints.notes())
+            .collect(),
         written,
     );
     write_manifest(folder.path(), &result)?;
@@ -119,6 +116,50 @@ pub(crate) fn run(args: &GroupArgs) -> Result<(), Failure> {
         }
     }
     Ok(())
+}
+
+/// Which component goes where, by the evidence that is asked for.
+fn grouped(
+    args: &GroupArgs,
+    factorization: &Factorization,
+    audio: &Audio,
+    sources: &[Source],
+    overrides: &Overrides,
+    line: &mut Line,
+) -> Result<Grouping, Failure> {
+    Ok(match args.evidence {
+        EvidenceArg::Learnt => factorization.group_by_network(audio, sources, overrides, line)?,
+        EvidenceArg::Features => factorization.group(sources, overrides)?,
+        EvidenceArg::None => group_by(
+            &factorization.factors(),
+            sources,
+            overrides,
+            Basis::Percussive,
+        )?,
+    })
+}
+
+/// Weigh the hints into the grouping, and into how the recording is shared out.
+fn hinted(
+    args: &GroupArgs,
+    factorization: &Factorization,
+    audio: &Audio,
+    span: Span,
+    grouping: &mut Grouping,
+) -> Result<(Hints, Box<dyn Sharing>), Failure> {
+    let stems = args.stems.config(false);
+    let names: Vec<&str> = grouping.sources.iter().map(|s| s.name.as_str()).collect();
+    let hints = args.hints.clues(audio, span)?;
+    let mut hints = hints.on(factorization.grid(), &names, audio)?;
+    let mut sharing: Box<dyn Sharing> =
+        Box::new(factorization.sharing(&grouping.members(), stems)?);
+    if !hints.is_empty() {
+        hints = compared(hints, sharing.as_ref(), audio)?;
+        grouping.lean(hints.leanings(&factorization.fit.model)?.view());
+        sharing = Box::new(factorization.sharing(&grouping.members(), stems)?);
+        sharing = Box::new(Hinted::new(sharing, hints.clone())?);
+    }
+    Ok((hints, sharing))
 }
 
 /// Where the recording is: as said, as it was given, or as seen from the project.

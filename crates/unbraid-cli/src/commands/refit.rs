@@ -6,10 +6,10 @@ use std::path::Path;
 use anyhow::Context;
 use serde_json::Value;
 use unbraid::factorize::{Factorization, FactorizeConfig};
-use unbraid::fit::{FitConfig, Guidance};
+use unbraid::fit::FitConfig;
 use unbraid::group::{Grouping, Kind, Overrides, Source, parse_sources};
 use unbraid::knowledge::hints::Hints;
-use unbraid::refit::{Change, merge, owners, refit, split};
+use unbraid::refit::{Wish, owners};
 use unbraid::sharing::{Hinted, Sharing, compared};
 use unbraid::{Audio, Spectrogram};
 use unbraid_io::atomic::OutputFolder;
@@ -135,35 +135,15 @@ impl Next<'_> {
         grouping: &Grouping,
         line: &mut Line,
     ) -> Result<Factorization, Failure> {
-        let (spectrogram, fit) = (self.spectrogram, &self.fit);
-        let drawn = self.hints.drawn();
-        let mut owners = owners(grouping);
-        if !self.args.merge.is_empty() {
-            return Ok(merge(before, spectrogram, &self.args.merge, fit, line)?);
-        }
-        if let Some(component) = self.args.split {
-            let sources = grouping.sources.len();
-            if component < owners.len() {
-                owners[component] = 0;
-            }
-            owners.extend(1..sources);
-            let guidance = Guidance {
-                hints: &drawn,
-                owners: &owners,
-            };
-            let into = (component, sources);
-            return Ok(split(before, spectrogram, into, Some(guidance), fit, line)?);
-        }
-        let guidance = Guidance {
-            hints: &drawn,
-            owners: &owners,
-        };
-        let (guidance, change) = if drawn.is_empty() {
-            (None, Change::Nothing)
-        } else {
-            (Some(guidance), Change::Hints)
-        };
-        Ok(refit(before, spectrogram, guidance, change, fit, line)?)
+        let (wish, owners) = (self.args.wish(), owners(grouping));
+        Ok(wish.fulfil(
+            before,
+            self.spectrogram,
+            self.hints,
+            owners,
+            &self.fit,
+            line,
+        )?)
     }
 
     /// Components keep their sources where numbers move or new ones come.
@@ -172,19 +152,11 @@ impl Next<'_> {
         grouping: &Grouping,
         overrides: Overrides,
     ) -> Result<Overrides, Failure> {
-        let merge = &self.args.merge;
-        if self.args.split.is_none() && merge.is_empty() {
+        let wish = self.args.wish();
+        if wish == Wish::On {
             return Ok(overrides);
         }
-        let mut owners = owners(grouping);
-        if let Some(component) = self.args.split.filter(|&k| k < owners.len()) {
-            owners[component] = 0;
-            owners.extend(1..grouping.sources.len());
-        } else if let Some((first, rest)) = merge.split_first() {
-            let all = owners.iter().enumerate();
-            let kept = all.filter(|(k, _)| k == first || !rest.contains(k));
-            owners = kept.map(|(_, owner)| *owner).collect();
-        }
+        let owners = wish.carried(owners(grouping), grouping.sources.len(), |source| source);
         let assign: Vec<String> = (owners.iter().enumerate())
             .map(|(component, &owner)| format!("{}={component}", grouping.sources[owner].name))
             .collect();
@@ -243,6 +215,17 @@ impl Next<'_> {
         );
         write_manifest(folder, &result)?;
         Ok(result)
+    }
+}
+
+impl RefitArgs {
+    /// What is wanted of the fit.
+    fn wish(&self) -> Wish {
+        match self.split {
+            Some(component) => Wish::Split(component),
+            None if self.merge.is_empty() => Wish::On,
+            None => Wish::Merge(self.merge.clone()),
+        }
     }
 }
 

@@ -17,4 +17,4 @@ pub use midi::{midi_bytes, read_score, write_midi, write_notes_csv};
 pub use naming::{NoteName, note_name};
 pub use notes::{Found, read_notes};
 pub use onsets::{parse_onsets, read_onsets, write_onsets};
-pub use regions::{parse_regions, read_regions};
+pub use regions::{parse_regions, read_regions, write_regions};

@@ -6,6 +6,7 @@ use std::path::Path;
 use unbraid::knowledge::hints::{Area, REGION_STRENGTH, Regions};
 
 use crate::Error;
+use crate::atomic::write_file;
 use crate::error::reading;
 
 /// More than any recording holds: a label without frequencies means all of them.
@@ -43,6 +44,20 @@ pub fn read_regions(path: &Path) -> Result<Regions, Error> {
         path: path.to_owned(),
         reason,
     })
+}
+
+/// Write regions as JSON.
+///
+/// # Errors
+///
+/// [`Error::Write`] if the system refuses.
+pub fn write_regions(path: &Path, regions: &Regions) -> Result<(), Error> {
+    let mut text = serde_json::to_string_pretty(regions).map_err(|error| Error::Regions {
+        path: path.to_owned(),
+        reason: error.to_string(),
+    })?;
+    text.push('\n');
+    write_file(path, text.as_bytes())
 }
 
 /// Read regions from text; see [`read_regions`].

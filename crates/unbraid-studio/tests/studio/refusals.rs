@@ -212,7 +212,7 @@ fn malformed_requests_get_an_answer_and_the_server_lives_on() {
             answer.status
         );
     }
-    let long = vec![b' '; 2 << 20];
+    let long = vec![b' '; 17 << 20];
     assert!(matches!(
         studio.ask("POST", "/api/open", &long).status,
         413 | 0

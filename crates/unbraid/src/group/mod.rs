@@ -16,6 +16,7 @@ mod features;
 mod overrides;
 mod posterior;
 mod source;
+mod transcribe;
 mod weights;
 
 use std::fmt;
@@ -28,6 +29,7 @@ pub use self::factors::FactorView;
 pub use self::features::{Feature, Features, class_shares, features, percussive_shares};
 pub use self::overrides::Overrides;
 pub use self::source::{Kind, Source, parse_sources};
+pub use self::transcribe::notes_of_components;
 
 use self::posterior::Contest;
 use crate::Error;

@@ -143,7 +143,8 @@ impl Feature {
     /// A value in words, such as "decays within 60 ms".
     #[must_use]
     pub fn words(self, value: f64) -> String {
-        let percent = 100.0 * value;
+        // The sum of nothing is minus zero, which nobody wants to read.
+        let percent = 100.0 * value + 0.0;
         match self {
             Self::LowShare => format!("{percent:.0} % of its energy below 200 Hz"),
             Self::HighShare => format!("{percent:.0} % of its spectrum above 5 kHz"),

@@ -209,3 +209,52 @@ fn what_leaks_is_found_and_a_swapped_stem_is_noticed() {
     let hints = compared(&mixture, &drums, &mixture);
     assert!(hints.is_empty(), "{:?}", hints.trust().next());
 }
+
+#[test]
+fn what_is_drawn_moves_the_parts_of_a_source_as_it_moves_the_source() {
+    use crate::factorize::{FactorizeConfig, factorize};
+    use crate::sharing::{Hinted, Sharing, StemsConfig};
+
+    let (drums, guitar) = drums_and_guitar(1.0, RATE);
+    let mixture = mix(&[&drums, &guitar]);
+    let mut config = FactorizeConfig::default();
+    config.blind.components = 4;
+    config.blind.fit.iterations = 20;
+    let factorization = factorize(&mixture, &config, &mut ()).unwrap();
+    let area = Area {
+        source: "drums".into(),
+        strength: 0.8,
+        secs: [0.2, 0.6],
+        hz: [900.0, 4000.0],
+    };
+    let regions = Regions {
+        boxes: vec![area],
+        strokes: Vec::new(),
+    };
+    let hints = Hints::new(factorization.grid(), &["drums", "guitar"]).unwrap();
+    let hints = hints.with_regions(&regions).unwrap();
+    let (members, owners) = (vec![vec![0, 2], vec![1, 3]], vec![0, 1, 0, 1]);
+    let each: Vec<Vec<usize>> = (0..4).map(|component| vec![component]).collect();
+    let sharing = |members: &[Vec<usize>]| -> Box<dyn Sharing> {
+        let sharing = factorization.sharing(members, StemsConfig::default());
+        Box::new(sharing.unwrap())
+    };
+    let whole = Hinted::new(sharing(&members), hints.clone()).unwrap();
+    let parts = Hinted::of_parts(sharing(&each), hints.clone(), owners).unwrap();
+    let spectrum = factorization.stft.forward_block(&mixture, 8..20);
+    let share = |sharing: &dyn Sharing| {
+        let shape = (sharing.sources(), 12, factorization.stft.bins());
+        let mut shares = ndarray::Array3::zeros(shape);
+        sharing.share(&spectrum, 8..20, 0, &mut shares.view_mut());
+        shares
+    };
+    let (whole, parts) = (share(&whole), share(&parts));
+    for (source, members) in members.iter().enumerate() {
+        for ((frame, bin), expected) in whole.index_axis(ndarray::Axis(0), source).indexed_iter() {
+            let sum: f32 = members.iter().map(|&part| parts[[part, frame, bin]]).sum();
+            assert!((sum - expected).abs() < 1e-5, "{sum} for {expected}");
+        }
+    }
+    assert!(Hinted::of_parts(sharing(&each), hints.clone(), vec![0, 1]).is_err());
+    assert!(Hinted::of_parts(sharing(&each), hints, vec![0, 1, 2, 0]).is_err());
+}
