@@ -18,6 +18,7 @@ mod drums;
 mod files;
 mod hints;
 mod licenses;
+mod long;
 mod metrics;
 mod piano;
 mod python;
@@ -70,6 +71,8 @@ enum Command {
     /// Score stored signals for `metrics`, in a process of its own
     #[command(hide = true)]
     MetricsWorker(metrics::worker::Arguments),
+    /// Separate recordings of hours, kill and resume, and rewrite docs/long.md
+    Long(long::Arguments),
     /// Make the demo clip and its stems anew from the packages they come from
     Demo(demo::Arguments),
     /// Make the built-in piano's templates anew from recorded notes
@@ -95,6 +98,7 @@ fn main() -> ExitCode {
         Command::MetricsWorker(arguments) => {
             metrics::worker::run(&arguments).map(|()| ExitCode::SUCCESS)
         }
+        Command::Long(arguments) => long::run(&arguments).map(|()| ExitCode::SUCCESS),
         Command::Demo(arguments) => demo::run(&arguments).map(|()| ExitCode::SUCCESS),
         Command::Piano(arguments) => piano::run(&arguments).map(|()| ExitCode::SUCCESS),
         Command::Singer(arguments) => singer::run(&arguments).map(|()| ExitCode::SUCCESS),

@@ -565,6 +565,33 @@ pub(crate) struct InfoArgs {
     #[arg(long, value_enum, default_value_t = EvidenceArg::Learnt)]
     pub(crate) evidence: EvidenceArg,
 
+    /// As in `separate`
+    #[arg(long)]
+    pub(crate) fast: bool,
+
+    /// As in `separate`
+    #[arg(long, value_name = "HZ")]
+    pub(crate) sample_rate: Option<u32>,
+
+    /// As in `separate`
+    #[arg(long, value_name = "SIZE", default_value = "2G", value_parser = cost::parse_size)]
+    pub(crate) memory: u64,
+
+    /// As in `separate`
+    #[arg(long, value_name = "SECONDS", value_parser = parse_piece)]
+    pub(crate) piece: Option<f64>,
+
+    /// As in `separate`
+    #[arg(long, value_name = "FILE", help_heading = "Knowledge")]
+    pub(crate) onsets: Option<PathBuf>,
+
+    /// As in `separate`
+    #[arg(long, value_name = "SOURCE=FILE", help_heading = "Knowledge")]
+    pub(crate) stroke: Vec<String>,
+
+    #[command(flatten)]
+    pub(crate) knowledge: KnowledgeArgs,
+
     /// Print JSON
     #[arg(long)]
     pub(crate) json: bool,
@@ -735,7 +762,7 @@ pub(crate) struct StemArgs {
     #[arg(long)]
     pub(crate) residual: bool,
 
-    /// wav16, wav24, wav32f or flac
+    /// wav16, wav24, wav32f, flac (24 bit) or flac16
     #[arg(long, value_name = "FORMAT", default_value = "wav24", value_parser = parse_format)]
     pub(crate) format: OutputFormat,
 }

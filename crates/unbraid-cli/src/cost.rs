@@ -1,22 +1,30 @@
 //! The size of a recording and what is wanted of it come in; the memory that it takes goes out.
 
+use unbraid::recipe::note_stft;
 use unbraid::separate::{Recipe, recipe};
 use unbraid::spectrogram::Channels;
 use unbraid::{SeparateConfig, StftConfig};
 use unbraid_io::audio::{Probe, Span};
 
 /// The memory of the program itself.
-pub(crate) const PROGRAM_BYTES: u64 = 30_000_000;
+///
+/// All figures here are from the most memory that runs over 30 to 300 s took; `docs/long.md` has what is foretold and what is
+/// taken side by side.
+pub(crate) const PROGRAM_BYTES: u64 = 25_000_000;
 
-/// Values per bin and frame that the recipe for drums holds at once. Both were measured as the most memory of runs
-/// over 30 and 90 s, and rounded up.
-const PLANES_OF_DRUMS: u64 = 9;
+/// Values per bin and frame that the recipe for strokes holds at once, beside one for each source.
+const PLANES_OF_HITS: f64 = 4.6;
 
-/// The same for a singer and a piano.
-const PLANES_OF_VOICE_AND_PIANO: u64 = 13;
+/// The same for instruments that are known, on the transform for notes, and for a singer and a piano.
+const PLANES_OF_INSTRUMENTS: f64 = 2.1;
+const PLANES_OF_VOICE_AND_PIANO: f64 = 5.2;
+const PLANES_OF_FAST_VOICE_AND_PIANO: f64 = 4.3;
 
-/// The same for instruments that are known, with the activations of all their notes; not measured.
-const PLANES_OF_INSTRUMENTS: u64 = 8;
+/// What templates of all notes take while they are made for a transform, per bin of it, however long the recording.
+const NOTES_BYTES_PER_BIN: f64 = 96_000.0;
+
+/// The same where a singer's pitch is looked for beside them.
+const NOTES_BESIDE_VOICE_BYTES_PER_BIN: f64 = 39_000.0;
 
 /// How large a recording and its spectrogram are.
 #[derive(Debug, Clone, Copy)]
@@ -42,9 +50,10 @@ impl Size {
 /// The most that factorising takes at once, beside the program: samples, the spectrogram, and what the grouping derives
 /// from it.
 pub(crate) fn factorize_bytes(size: Size, channels: Channels) -> u64 {
+    // With a spectrogram of each channel, their mean is wanted as well.
     let planes = match channels {
         Channels::Sum => 1,
-        Channels::Pan => size.channels as u64,
+        Channels::Pan => size.channels as u64 + 1,
     };
     let audio = size.audio_bytes();
     let derived = size.plane_bytes().saturating_mul(planes + 2);
@@ -74,14 +83,19 @@ impl Shape {
     }
 }
 
-/// The most that separating a recording in one piece takes at once, beside the program.
+/// The most memory that the program takes while it separates a recording in one piece.
 ///
 /// At another rate the recording is there twice.
 pub(crate) fn separate_bytes(shape: Shape, working_rate: u32, config: &SeparateConfig) -> u64 {
-    let stft = config
-        .factorize
-        .stft
-        .unwrap_or_else(|| StftConfig::for_sample_rate(working_rate));
+    let recipe = recipe(config);
+    let usual = || match recipe {
+        Recipe::Informed | Recipe::SingerAndPiano => note_stft(working_rate),
+        _ => StftConfig::for_sample_rate(working_rate),
+    };
+    let stft = match recipe {
+        Recipe::Blind | Recipe::Drums => config.factorize.stft.unwrap_or_else(usual),
+        Recipe::Informed | Recipe::SingerAndPiano | Recipe::Hits => usual(),
+    };
     let original = shape.len_samples.saturating_mul(4 * shape.channels as u64);
     let len = shape.len_samples as f64 * f64::from(working_rate) / f64::from(shape.sample_rate);
     // Settings that are refused later cost nothing.
@@ -94,25 +108,41 @@ pub(crate) fn separate_bytes(shape: Shape, working_rate: u32, config: &SeparateC
     };
     let of_channels = match config.factorize.channels {
         Channels::Sum => 0,
-        Channels::Pan => size.channels as u64,
+        Channels::Pan => size.channels,
     };
-    let planes = |count: u64| {
-        let planes = size.plane_bytes().saturating_mul(count + of_channels);
-        size.audio_bytes().saturating_add(planes)
+    let planes = |count: f64| {
+        let planes = size.plane_bytes() as f64 * count;
+        size.audio_bytes().saturating_add(planes as u64)
     };
     let blind = factorize_bytes(size, config.factorize.channels);
+    let notes = |bytes_per_bin: f64| (bytes_per_bin * size.bins as f64) as u64;
+    let separated = match recipe {
+        Recipe::Blind => blind,
+        Recipe::Informed => {
+            planes(PLANES_OF_INSTRUMENTS).saturating_add(notes(NOTES_BYTES_PER_BIN))
+        }
+        Recipe::Drums => {
+            let count = config.drums.planes(&config.sources) + of_channels;
+            planes(count as f64).max(blind)
+        }
+        Recipe::Hits => planes(PLANES_OF_HITS + config.sources.len() as f64),
+        // Layers of loudness are made into one before there is anything to fit.
+        Recipe::SingerAndPiano if config.voice_piano.one_layer => {
+            planes(PLANES_OF_FAST_VOICE_AND_PIANO)
+                .saturating_add(notes(0.7 * NOTES_BESIDE_VOICE_BYTES_PER_BIN))
+                .max(notes(1.08 * NOTES_BYTES_PER_BIN))
+        }
+        Recipe::SingerAndPiano => planes(PLANES_OF_VOICE_AND_PIANO)
+            .saturating_add(notes(NOTES_BESIDE_VOICE_BYTES_PER_BIN)),
+    };
     let resampled = if working_rate == shape.sample_rate {
         0
     } else {
         original
     };
-    let separated = match recipe(config) {
-        Recipe::Blind => blind,
-        Recipe::Informed => planes(PLANES_OF_INSTRUMENTS).max(blind),
-        Recipe::Drums | Recipe::Hits => planes(PLANES_OF_DRUMS).max(blind),
-        Recipe::SingerAndPiano => planes(PLANES_OF_VOICE_AND_PIANO).max(blind),
-    };
-    separated.saturating_add(resampled)
+    PROGRAM_BYTES
+        .saturating_add(separated)
+        .saturating_add(resampled)
 }
 
 /// Understand a size such as `2G`, `512M` or `1500000000`.

@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
-use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{HumanDuration, MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use unbraid::observe::{Observer, Progress, Stage};
 
 use crate::cancel;
@@ -53,11 +53,18 @@ impl Line {
         self.began.elapsed()
     }
 
-    /// Say which of several pieces of the file is at work, or that it is the whole file again.
-    pub(crate) fn set_piece(&mut self, piece: Option<(usize, usize)>) {
+    /// Say which of how many pieces of the file is at work, and how long all that are left take, if that is known; or that
+    /// it is the whole file again.
+    pub(crate) fn set_piece(&mut self, piece: Option<(usize, usize, Option<Duration>)>) {
         self.stage = None;
         self.bar.set_prefix(match piece {
-            Some((index, count)) => format!("{} ({} of {count})", self.file, index + 1),
+            Some((index, count, None)) => format!("{} ({} of {count})", self.file, index + 1),
+            Some((index, count, Some(left))) => format!(
+                "{} ({} of {count}, {} left)",
+                self.file,
+                index + 1,
+                HumanDuration(left)
+            ),
             None => self.file.clone(),
         });
     }

@@ -11,7 +11,7 @@ use crate::group::{
 };
 use crate::knowledge::hints::Grid;
 use crate::observe::Observer;
-use crate::recipe::{BlindConfig, blind};
+use crate::recipe::{BlindConfig, WarmStart, blind, blind_after};
 use crate::sharing::{Components, Explanation, StemsConfig};
 use crate::spectrogram::{Channels, Quantity, Spectrogram};
 use crate::stems::StemBlocks;
@@ -73,7 +73,7 @@ pub fn factorize(
     config: &FactorizeConfig,
     observer: &mut dyn Observer,
 ) -> Result<Factorization, Error> {
-    factorize_with_spectrogram(audio, config, observer).map(|(factorization, _)| factorization)
+    factorize_after(None, audio, config, observer).map(|(factorization, _)| factorization)
 }
 
 /// As [`factorize`]; gives the spectrogram that was explained as well, for who wants to show it.
@@ -86,6 +86,20 @@ pub fn factorize_with_spectrogram(
     config: &FactorizeConfig,
     observer: &mut dyn Observer,
 ) -> Result<(Factorization, Spectrogram), Error> {
+    factorize_after(None, audio, config, observer)
+}
+
+/// The same for a piece of a recording, from what was found in the piece before, if there is one.
+///
+/// # Errors
+///
+/// As [`factorize`]; [`Error::Shape`] if the piece before had another transform, or another number of components.
+pub fn factorize_after(
+    before: Option<&WarmStart>,
+    audio: &Audio,
+    config: &FactorizeConfig,
+    observer: &mut dyn Observer,
+) -> Result<(Factorization, Spectrogram), Error> {
     let sample_rate = audio.sample_rate();
     let stft = Stft::new(
         config
@@ -93,7 +107,10 @@ pub fn factorize_with_spectrogram(
             .unwrap_or_else(|| StftConfig::for_sample_rate(sample_rate)),
     )?;
     let spectrogram = Spectrogram::of(audio, &stft, config.quantity, config.channels, observer)?;
-    let fit = blind(&spectrogram, &config.blind, observer)?;
+    let fit = match before {
+        Some(before) => blind_after(before, &spectrogram, &config.blind, observer)?,
+        None => blind(&spectrogram, &config.blind, observer)?,
+    };
     let mut factorization = Factorization {
         stft,
         sample_rate,

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::factorize::{FactorizeConfig, factorize};
+use crate::factorize::{FactorizeConfig, factorize_after};
 use crate::fit::FitConfig;
 use crate::group::{Basis, Kind, Overrides, Source, group_by};
 use crate::knowledge::hints::{Clues, Grid};
@@ -11,7 +11,7 @@ use crate::knowledge::{Dictionary, Lyrics, Melody, Score};
 use crate::mask::Render;
 use crate::observe::Observer;
 use crate::recipe::voice_piano::{Known, VoicePianoConfig, voice_piano};
-use crate::recipe::{DrumEvidence, DrumsConfig, DrumsTask, drums};
+use crate::recipe::{DrumEvidence, DrumsConfig, DrumsTask, WarmStart, drums};
 use crate::recipe::{HitsConfig, HitsTask, hits};
 use crate::recipe::{InformedConfig, Instrument, Task, informed};
 use crate::refit::under_hints;
@@ -57,6 +57,10 @@ pub struct SeparateConfig {
     /// Which words are sung, for one singer and one piano.
     #[serde(skip)]
     pub lyrics: Option<Lyrics>,
+    /// Where free components start, if a piece of the same recording went before: they stay the same components. Other
+    /// models than those of free components learn every piece anew.
+    #[serde(skip)]
+    pub before: Option<WarmStart>,
 }
 
 impl SeparateConfig {
@@ -164,6 +168,7 @@ fn by_recipe(
                 sources: &config.sources,
                 overrides: &config.overrides,
                 factorize: &config.factorize,
+                before: config.before.as_ref(),
                 stems: config.stems,
             };
             drums(audio, &task, &config.drums, observer)
@@ -323,7 +328,8 @@ fn blind(
     config: &SeparateConfig,
     observer: &mut dyn Observer,
 ) -> Result<Separation, Error> {
-    let factorization = factorize(audio, &config.factorize, observer)?;
+    let before = config.before.as_ref();
+    let (factorization, _) = factorize_after(before, audio, &config.factorize, observer)?;
     let basis = match config.drums.evidence {
         DrumEvidence::None => Basis::Percussive,
         DrumEvidence::Features | DrumEvidence::Learnt => Basis::Features,

@@ -1,5 +1,7 @@
 //! What a recipe found comes in; stems go out, and the reasons.
 
+use serde::{Deserialize, Serialize};
+
 use crate::factorize::Factorization;
 use crate::group::{Grouping, Source};
 use crate::knowledge::onsets::Onset;
@@ -26,12 +28,27 @@ pub struct Separation {
 }
 
 /// Music that a recipe heard: what a person can correct, and give back as knowledge.
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Heard {
     /// The notes of an instrument.
     pub score: Option<Score>,
     /// The pitch of a singer.
     pub melody: Option<Melody>,
+}
+
+impl Heard {
+    /// Go on with what was heard in the next piece of a recording, whose times count from `begin_secs`; up to `from_secs`
+    /// what was heard before counts.
+    pub fn go_on(&mut self, next: Self, begin_secs: f64, from_secs: f64) {
+        if let Some(next) = next.score {
+            let score = self.score.get_or_insert_default();
+            score.go_on(&next.later(begin_secs), from_secs);
+        }
+        if let Some(next) = next.melody {
+            let melody = self.melody.get_or_insert_default();
+            melody.go_on(&next.between(-begin_secs, f64::INFINITY), from_secs);
+        }
+    }
 }
 
 impl Separation {

@@ -1,16 +1,19 @@
 //! The stems add up to the recording, whatever the settings.
 #![expect(clippy::unwrap_used, reason = "these are tests, helpers among them")]
 
-use ndarray::Array2;
+use ndarray::{Array2, ArrayView2, Axis, s};
 use proptest::prelude::*;
 use unbraid::factorize::{Factorization, FactorizeConfig, factorize};
+use unbraid::fit::{FitConfig, fit};
 use unbraid::group::parse_sources;
 use unbraid::mask::Render;
+use unbraid::model::{LowRank, Update};
+use unbraid::pieces::{Cut, Joint};
 use unbraid::sharing::{Ensemble, Sharing, StemsConfig};
 use unbraid::spectrogram::{Channels, Quantity};
 use unbraid::stems::StemBlocks;
 use unbraid::testsignals::{drums_and_guitar, mix, noise};
-use unbraid::{Audio, SeparateConfig, StftConfig, separate};
+use unbraid::{Audio, SeparateConfig, Spectrogram, Stft, StftConfig, separate};
 
 /// −120 dB of the recording's peak, as the product promises.
 const INAUDIBLE: f32 = 1e-6;
@@ -272,4 +275,79 @@ fn the_mean_of_several_shares_adds_up_and_lies_between_them() {
         Box::new(other.unwrap()),
     ]);
     assert!(mixed.unwrap_err().to_string().contains("ensemble"));
+}
+
+/// What templates that stay as they are make of a recording.
+fn explained_by(templates: ArrayView2<'_, f32>, audio: &Audio) -> Factorization {
+    let stft = Stft::new(StftConfig::with_fft_len(512)).unwrap();
+    let quantity = Quantity::Magnitude;
+    let values = Spectrogram::of(audio, &stft, quantity, Channels::Sum, &mut ()).unwrap();
+    // The same level in the recording's scale, whatever the spectrogram's.
+    let level = 0.1 / values.scale();
+    let start = Array2::from_elem((templates.ncols(), values.frames()), level);
+    let model = LowRank::from_factors("fixed", templates, start.view(), 1).unwrap();
+    let model = model.with_templates(Update::Fixed).with_pan(Update::Fixed);
+    let config = FitConfig {
+        iterations: 40,
+        exact: true,
+        ..FitConfig::default()
+    };
+    Factorization {
+        fit: fit(model, &values, &config, &mut ()).unwrap(),
+        sample_rate: audio.sample_rate(),
+        scale: values.scale(),
+        percussive_shares: Vec::new(),
+        stft,
+        quantity,
+    }
+}
+
+#[test]
+fn pieces_under_fixed_templates_are_the_whole_to_minus_90_db() {
+    let (drums, guitar) = drums_and_guitar(10.0, 8000);
+    let audio = mix(&[&drums, &guitar]);
+    let mut learnt = config(6, Quantity::Magnitude, Channels::Sum);
+    learnt.stft = Some(StftConfig::with_fft_len(512));
+    learnt.blind.fit.iterations = 40;
+    let learnt = factorize(&audio, &learnt, &mut ()).unwrap();
+    let templates = learnt.fit.model.templates();
+    let members = [vec![0, 2, 4], vec![1, 3, 5]];
+    let stems = |audio: &Audio| {
+        let found = explained_by(templates, audio);
+        found
+            .stems(audio, &members, StemsConfig::default())
+            .unwrap()
+    };
+    let whole = stems(&audio);
+
+    let cut = Cut {
+        len_samples: 8192,
+        fade_samples: 2000,
+        margin_samples: 2048,
+        grid_samples: 128,
+    };
+    let pieces = cut.pieces(audio.len_samples() as u64).unwrap();
+    assert!(pieces.len() >= 10);
+    let mut before = None;
+    let mut worst = 0.0_f32;
+    for piece in pieces {
+        let read = piece.read.start as usize..piece.read.end as usize;
+        let part = audio.samples().slice(s![.., read]).to_owned();
+        let parts = stems(&Audio::new(part, 8000).unwrap());
+        let views: Vec<_> = parts
+            .iter()
+            .map(|stem| stem.samples().insert_axis(Axis(0)))
+            .collect();
+        let block = ndarray::concatenate(Axis(0), &views).unwrap();
+        let mut joint = Joint::new(&piece, 2, 1, before).unwrap();
+        let own = joint.push(block.view());
+        before = Some(joint.into_tail());
+        for (stem, whole) in own.outer_iter().zip(&whole) {
+            let span = piece.own.start as usize..piece.own.end as usize;
+            let error = &stem - &whole.samples().slice(s![.., span]);
+            worst = error.iter().fold(worst, |worst, x| worst.max(x.abs()));
+        }
+    }
+    let db = 20.0 * (worst / audio.peak()).log10();
+    assert!(db < -90.0, "{db} dB");
 }

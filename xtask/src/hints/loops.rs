@@ -129,6 +129,7 @@ fn cells(each: &Loop) -> Result<Vec<f64>> {
         sources: &clip.sources,
         overrides: &Overrides::none(),
         factorize: &factorize,
+        before: None,
         stems: StemsConfig::default(),
     };
     let parts = drums(&clip.mixture, &task, &DrumsConfig::default(), &mut ())?;

@@ -8,20 +8,22 @@ use ndarray::Array3;
 use serde::Serialize;
 use unbraid::evidence::ClassShares;
 use unbraid::fit::{FitConfig, fit};
-use unbraid::group::parse_sources;
+use unbraid::group::{Overrides, parse_sources};
 use unbraid::knowledge::{Atom, Dictionary, Provenance};
 use unbraid::model::{LowRank, Start};
-use unbraid::recipe::DrumsConfig;
 use unbraid::separate::{Recipe, recipe};
+use unbraid::sharing::StemsConfig;
 use unbraid::spectrogram::{Channels, Quantity};
 use unbraid::{SeparateConfig, Spectrogram, Stft, StftConfig};
 use unbraid_io::audio::{SourceFormat, Span, probe};
-use unbraid_io::knowledge::read_dictionary;
+use unbraid_io::knowledge::{read_dictionary, read_onsets};
 use unbraid_io::project::{BATCH, BatchState, MANIFEST, read_batch, read_manifest};
 
+use super::separate::pieces::{Limits, cut};
+use super::separate::{Asked, Knowledge, settings, strokes};
 use super::{compact, describe, print_json};
 use crate::args::InfoArgs;
-use crate::cost::{self, PROGRAM_BYTES, Shape};
+use crate::cost::{self, Shape};
 use crate::failure::Failure;
 
 /// What `info` says of a recording.
@@ -36,6 +38,8 @@ struct RecordingInfo {
     frames: Option<usize>,
     components: usize,
     iterations: usize,
+    /// Into how many pieces it would be cut.
+    pieces: usize,
     /// What separating it would take, on this machine with these settings.
     estimated_secs: Option<f64>,
     estimated_memory_bytes: Option<u64>,
@@ -142,45 +146,57 @@ pub(crate) fn print_dictionary(path: &Path, dictionary: &Dictionary) {
 
 fn recording(args: &InfoArgs) -> Result<(), Failure> {
     let found = probe(&args.path)?;
-    let config = args.factorize.config(found.sample_rate);
+    let working_rate = args.sample_rate.unwrap_or(found.sample_rate);
+    let settings = settings_of(args, working_rate)?;
+    let config = settings.factorize;
     let stft = Stft::new(
         config
             .stft
-            .unwrap_or_else(|| unbraid::StftConfig::for_sample_rate(found.sample_rate)),
+            .unwrap_or_else(|| StftConfig::for_sample_rate(working_rate)),
     )?;
     let len = found.len_samples.and_then(|len| usize::try_from(len).ok());
-    let frames = len.map(|len| stft.frames(len));
+    let at_working_rate = f64::from(working_rate) / f64::from(found.sample_rate);
+    let frames = len.map(|len| stft.frames((len as f64 * at_working_rate).ceil() as usize));
     let planes = match config.channels {
         Channels::Sum => 1,
         Channels::Pan => found.channels,
     };
-    let sources = parse_sources(&args.sources, &[])?;
-    let settings = SeparateConfig {
-        factorize: config,
-        sources,
-        drums: DrumsConfig {
-            evidence: args.evidence.into(),
-            ..DrumsConfig::default()
-        },
-        ..SeparateConfig::default()
-    };
-    let config = &settings.factorize;
     let again = (recipe(&settings) == Recipe::Drums).then_some(settings.drums);
     let estimated_secs = match frames {
         Some(frames) => Some(
             secs_per_frame(
                 args,
                 &stft,
-                found.sample_rate,
+                working_rate,
                 again.map(|it| it.component_iterations(&settings.sources)),
             )? * (frames * planes) as f64
                 * config.blind.restarts.max(1) as f64,
         ),
         None => None,
     };
-    let estimated_memory_bytes = found.len_samples.map(|_| {
-        let shape = Shape::of(&found, Span::default());
-        PROGRAM_BYTES + cost::separate_bytes(shape, found.sample_rate, &settings)
+    let shape = Shape::of(&found, Span::default());
+    let limits = Limits {
+        memory: args.memory,
+        piece: args.piece,
+        working_rate,
+    };
+    let pieces = match len {
+        Some(len) => match cut(limits, &settings, shape)? {
+            Some(cut) => cut.pieces(len as u64)?,
+            None => Vec::new(),
+        },
+        None => Vec::new(),
+    };
+    let longest = pieces
+        .iter()
+        .map(|piece| piece.read.end - piece.read.start)
+        .max();
+    let estimated_memory_bytes = len.map(|len| {
+        let shape = Shape {
+            len_samples: longest.unwrap_or(len as u64),
+            ..shape
+        };
+        cost::separate_bytes(shape, working_rate, &settings)
     });
     let info = RecordingInfo {
         duration_secs: found
@@ -194,13 +210,19 @@ fn recording(args: &InfoArgs) -> Result<(), Failure> {
         frames,
         components: config.blind.components,
         iterations: config.blind.fit.iterations,
+        pieces: pieces.len().max(1),
         estimated_secs,
         estimated_memory_bytes,
     };
     if args.json {
         return print_json(&info);
     }
-    println!("{}", args.path.display());
+    print_recording(&args.path, &info, again.is_some());
+    Ok(())
+}
+
+fn print_recording(path: &Path, info: &RecordingInfo, is_fitted_again: bool) {
+    println!("{}", path.display());
     let width = info
         .format
         .bits_per_sample
@@ -219,22 +241,43 @@ fn recording(args: &InfoArgs) -> Result<(), Failure> {
         info.estimated_secs,
         info.estimated_memory_bytes,
     ) else {
-        return Ok(());
+        return;
     };
     println!("  spectrogram: {} bins × {frames} frames", info.bins);
-    let fitted_again = if again.is_some() {
+    let fitted_again = if is_fitted_again {
         ", a network and fits in parts"
     } else {
         ""
     };
+    let in_pieces = match info.pieces {
+        1 => String::new(),
+        pieces => format!(" in {pieces} pieces"),
+    };
     println!(
-        "  separating it with {} components, {} iterations{fitted_again}: about {secs:.1} s and {} MB on \
+        "  separating it{in_pieces} with {} components, {} iterations{fitted_again}: about {secs:.1} s and {} MB on \
          this machine",
         info.components,
         info.iterations,
         bytes.div_ceil(1_000_000)
     );
-    Ok(())
+}
+
+/// The settings that `separate` would have with the same arguments.
+fn settings_of(args: &InfoArgs, working_rate: u32) -> Result<SeparateConfig, Failure> {
+    let sources = parse_sources(&args.sources, &[])?;
+    let asked = Asked {
+        factorize: &args.factorize,
+        knowledge: &args.knowledge,
+        known: &Knowledge::read(&args.knowledge, &sources)?,
+        evidence: args.evidence,
+        fast: args.fast,
+        stems: StemsConfig::default(),
+        exponent_chosen: false,
+    };
+    let mut settings = settings(&asked, &sources, &Overrides::none(), working_rate);
+    settings.onsets = args.onsets.as_deref().map(read_onsets).transpose()?;
+    settings.strokes = strokes(&args.stroke)?;
+    Ok(settings)
 }
 
 /// Time a few iterations on made-up frames: what a frame costs here, with these settings.

@@ -1,7 +1,7 @@
 //! Recordings come in; a folder of stems per recording goes out.
 
 mod batch;
-mod pieces;
+pub(super) mod pieces;
 mod stage_two;
 
 use std::borrow::Cow;
@@ -159,8 +159,8 @@ fn instruments(knowledge: &KnowledgeArgs, sources: &[Source]) -> Result<Vec<Inst
 }
 
 /// How single strokes sound, as far as the user knows.
-fn strokes(args: &SeparateArgs) -> Result<Vec<(String, Audio)>, Failure> {
-    let each = args.stroke.iter().map(|given| {
+pub(super) fn strokes(given: &[String]) -> Result<Vec<(String, Audio)>, Failure> {
+    let each = given.iter().map(|given| {
         let Some((source, file)) = given.split_once('=') else {
             return Err(Failure::usage(format!(
                 "--stroke is `{given}`, but must be a source and a recording of one stroke, such as snare=snare.wav"
@@ -243,6 +243,7 @@ pub(super) fn settings(
         hits: HitsConfig::default(),
         melody: asked.known.melody.clone(),
         lyrics: asked.known.lyrics.clone(),
+        before: None,
     };
     if !config.instruments.is_empty()
         && !is_singer_and_piano(&config)
@@ -312,7 +313,7 @@ impl<'a> Task<'a> {
             args,
             known: Knowledge::read(&args.knowledge, &sources)?,
             onsets: args.onsets.as_deref().map(read_onsets).transpose()?,
-            strokes: strokes(args)?,
+            strokes: strokes(&args.stroke)?,
             sources,
             overrides,
         };

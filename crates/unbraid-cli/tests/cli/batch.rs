@@ -153,12 +153,12 @@ fn a_recording_that_memory_allows_no_piece_of_is_refused_and_the_others_are_not(
         OutputFormat::Wav16,
     );
     unbraid(dir.path())
-        .args(["separate", "songs", "--memory", "31M"])
+        .args(["separate", "songs", "--memory", "27M"])
         .args(QUICK)
         .assert()
         .code(1)
         .stderr(
-            predicate::str::contains("--memory 31 MiB is too little")
+            predicate::str::contains("--memory 27 MiB is too little")
                 .and(predicate::str::contains("songs/long.wav")),
         )
         .stdout(predicate::str::contains("1 separated"));

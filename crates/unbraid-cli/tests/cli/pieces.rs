@@ -138,10 +138,62 @@ fn memory_decides_whether_there_are_pieces() {
         .stderr(predicate::str::contains("MiB are needed"));
     run(&["--memory", "nothing"]).code(2);
     run(&["--piece", "0.1"]).code(2);
-    run(&["--piece", "1", "--assign", "drums=0"])
+    fs::write(dir.path().join("struck.csv"), "0.5,kick\n1.5,kick\n").unwrap();
+    let struck = ["--onsets", "struck.csv", "--assign", "kick=0"];
+    run(&[&["--piece", "1", "-s", "kick,rest"], &struck[..]].concat())
         .code(2)
-        .stderr(predicate::str::contains("--assign"));
+        .stderr(predicate::str::contains("--assign names components"));
     run(&[]).success();
     let manifest = read_manifest(&dir.path().join("separated/song")).unwrap();
     assert!(manifest.objective.is_some(), "a short song is one piece");
+}
+
+#[test]
+fn components_keep_their_numbers_so_that_they_can_be_assigned() {
+    let dir = tempfile::tempdir().unwrap();
+    let mixture = write_song(&dir.path().join("song.wav"), 7.3);
+    let assigned = ["--assign", "a=0-2,7", "--assign", "b=rest", "-k", "8"];
+    unbraid(dir.path())
+        .args(["separate", "song.wav", "--piece", "2", "--iterations", "30"])
+        .args(["--format", "wav16"])
+        .args(assigned)
+        .assert()
+        .success();
+    let folder = dir.path().join("separated/song");
+    let stems = [folder.join("a.wav"), folder.join("b.wav")];
+    assert!(worst_difference(&mixture, &stems) < 1e-9);
+    assert!(read(&stems[0]).peak() > 0.01 && read(&stems[1]).peak() > 0.01);
+    let manifest = read_manifest(&folder).unwrap();
+    assert_eq!(
+        manifest.grouping.unwrap().members(),
+        [vec![0, 1, 2, 7], vec![3, 4, 5, 6]]
+    );
+    assert!(manifest.notes[0].contains("from the components of the one before"));
+}
+
+#[test]
+fn what_is_known_and_heard_has_the_times_of_the_recording() {
+    let dir = tempfile::tempdir().unwrap();
+    let mixture = write_song(&dir.path().join("song.wav"), 6.5);
+    // A kick every half second, as in the test signal.
+    let known: Vec<f64> = (0..13).map(|beat| 0.25 + 0.5 * f64::from(beat)).collect();
+    let lines: Vec<String> = known.iter().map(|secs| format!("{secs},kick\n")).collect();
+    fs::write(dir.path().join("struck.csv"), lines.concat()).unwrap();
+    unbraid(dir.path())
+        .args(["separate", "song.wav", "--piece", "2", "-s", "kick,rest"])
+        .args(["--onsets", "struck.csv", "--sample-rate", "6000"])
+        .args(["--format", "wav16"])
+        .assert()
+        .success();
+    let folder = dir.path().join("separated/song");
+    let stems = [folder.join("kick.wav"), folder.join("rest.wav")];
+    assert!(worst_difference(&mixture, &stems) < 1e-9);
+    let onsets = unbraid_io::knowledge::read_onsets(&folder.join("onsets.csv")).unwrap();
+    assert!(onsets.len() > 6, "{onsets:?}");
+    assert!(onsets.windows(2).all(|pair| pair[0].secs < pair[1].secs));
+    for onset in &onsets {
+        let near = known.iter().any(|secs| (secs - onset.secs).abs() < 0.1);
+        assert!(near, "a stroke at {} s is none of those given", onset.secs);
+    }
+    assert!(onsets.last().unwrap().secs > 4.5, "{onsets:?}");
 }

@@ -17,11 +17,19 @@ pub enum OutputFormat {
     Wav32f,
     /// FLAC, 24-bit integers, compressed without loss.
     Flac,
+    /// FLAC, 16-bit integers: half the size, for recordings of 16 bits.
+    Flac16,
 }
 
 impl OutputFormat {
     /// Every format.
-    pub const ALL: [Self; 4] = [Self::Wav16, Self::Wav24, Self::Wav32f, Self::Flac];
+    pub const ALL: [Self; 5] = [
+        Self::Wav16,
+        Self::Wav24,
+        Self::Wav32f,
+        Self::Flac,
+        Self::Flac16,
+    ];
 
     /// The name, as in `--format`.
     #[must_use]
@@ -31,6 +39,7 @@ impl OutputFormat {
             Self::Wav24 => "wav24",
             Self::Wav32f => "wav32f",
             Self::Flac => "flac",
+            Self::Flac16 => "flac16",
         }
     }
 
@@ -39,14 +48,24 @@ impl OutputFormat {
     pub fn extension(self) -> &'static str {
         match self {
             Self::Wav16 | Self::Wav24 | Self::Wav32f => "wav",
-            Self::Flac => "flac",
+            Self::Flac | Self::Flac16 => "flac",
+        }
+    }
+
+    /// The format of the same samples without compression.
+    #[must_use]
+    pub fn uncompressed(self) -> Self {
+        match self {
+            Self::Flac => Self::Wav24,
+            Self::Flac16 => Self::Wav16,
+            wav => wav,
         }
     }
 
     /// Bits of an integer sample, or `None` for floating point.
     pub(super) fn integer_bits(self) -> Option<u32> {
         match self {
-            Self::Wav16 => Some(16),
+            Self::Wav16 | Self::Flac16 => Some(16),
             Self::Wav24 | Self::Flac => Some(24),
             Self::Wav32f => None,
         }

@@ -21,7 +21,7 @@ pub use read::{Probe, Recording, Span, probe, read_audio, read_bytes};
 pub use stream::{AudioStream, Survey};
 pub use timeline::Delay;
 pub use walk::recordings_below;
-pub use write::{AudioWriter, StemSet, WrittenStems};
+pub use write::{AudioWriter, HELD_BACK, StemSet, WrittenStems};
 
 use serde::{Deserialize, Serialize};
 

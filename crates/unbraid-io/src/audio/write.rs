@@ -59,7 +59,7 @@ impl AudioWriter {
         }
         let file = || File::create(path).map_err(writing(path));
         let sink = match format {
-            OutputFormat::Flac => {
+            OutputFormat::Flac | OutputFormat::Flac16 => {
                 /// The highest that the header of a frame can give; the stream's could give
                 /// more, which decoders refuse.
                 const MOST_HZ: u32 = 655_350;
@@ -76,7 +76,7 @@ impl AudioWriter {
                 let options = metadata.flac_options(Options::default(), || {
                     let around = metadata.around_untagged();
                     let mut bytes = header(
-                        OutputFormat::Wav24,
+                        format.uncompressed(),
                         sample_rate,
                         channels as u16,
                         len_samples as u64,
@@ -89,7 +89,7 @@ impl AudioWriter {
                     file.clone(),
                     options,
                     sample_rate,
-                    24,
+                    format.integer_bits().unwrap_or(24),
                     flac_channels,
                     Some(total),
                 );
@@ -148,6 +148,16 @@ impl AudioWriter {
                 .map_err(writing(&self.path))?;
         }
         Ok(())
+    }
+
+    /// Hand what was written to the system, but for the last samples that an encoder holds back until it has
+    /// [`HELD_BACK`] of them.
+    fn flush(&mut self) -> Result<(), Error> {
+        let flushed = match &mut self.sink {
+            Sink::Wav(file) => file.flush(),
+            Sink::Flac(_, file) => file.flush(),
+        };
+        flushed.map_err(writing(&self.path))
     }
 
     /// Complete the file; its SHA-256.
@@ -210,6 +220,9 @@ pub struct WrittenStems {
     /// The SHA-256 of every file.
     pub sha256: Vec<String>,
 }
+
+/// At most so many samples that were written may be missing from a file that was flushed: the largest block of FLAC.
+pub const HELD_BACK: u64 = 1 << 16;
 
 /// Samples of every stem that are rounded together: few enough to stay in a core's cache.
 const CHUNK_SAMPLES: usize = 2048;
@@ -360,6 +373,15 @@ impl StemSet {
                     .try_for_each(|chunk| writer.write_integers(&chunk.stems[stem]))
             })?;
         Ok(rounded.iter().fold(0.0, |peak, chunk| peak.max(chunk.peak)))
+    }
+
+    /// Hand what was written to the system, so that a program that is killed loses at most the last [`HELD_BACK`] samples.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Write`] if the system refuses.
+    pub fn flush(&mut self) -> Result<(), Error> {
+        self.writers.iter_mut().try_for_each(AudioWriter::flush)
     }
 
     /// Complete all files.

@@ -20,6 +20,12 @@ const TERMS: &str = "journal.json";
 /// The file in every piece that says how it came out.
 const RECORD: &str = "piece.json";
 
+/// The folder of what grows out of the pieces.
+const WHOLE: &str = "whole";
+
+/// The folder of what had grown when the program was stopped, from which it is copied.
+const WHOLE_BEFORE: &str = "whole.before";
+
 /// The pieces of one work.
 #[derive(Debug)]
 pub struct Journal {
@@ -147,6 +153,61 @@ impl Journal {
         fs::rename(&from, &to).map_err(writing(&to))
     }
 
+    /// Remove everything from a complete piece but how it came out: the rest has gone elsewhere.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Write`] if the system refuses.
+    pub fn strip(&self, index: usize) -> Result<(), Error> {
+        let folder = self.piece(index);
+        for entry in fs::read_dir(&folder).map_err(reading(&folder))? {
+            let path = entry.map_err(reading(&folder))?.path();
+            if path.file_name().is_none_or(|name| name != RECORD) {
+                fs::remove_file(&path).map_err(writing(&path))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The folder of what grows out of the pieces.
+    #[must_use]
+    pub fn whole(&self) -> PathBuf {
+        self.folder.join(WHOLE)
+    }
+
+    /// Begin what grows out of the pieces, in an empty folder. What an interrupted run has left of it moves aside, and is
+    /// returned if there is any: to be copied from, and removed ([`Journal::caught_up`]).
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Write`] if the system refuses.
+    pub fn grow(&self) -> Result<Option<PathBuf>, Error> {
+        let (whole, before) = (self.whole(), self.folder.join(WHOLE_BEFORE));
+        if whole.exists() {
+            // A run that was stopped while it copied had not yet got as far as what it copied from.
+            if before.exists() {
+                fs::remove_dir_all(&whole).map_err(writing(&whole))?;
+            } else {
+                fs::rename(&whole, &before).map_err(writing(&before))?;
+            }
+        }
+        fs::create_dir(&whole).map_err(writing(&whole))?;
+        Ok(before.exists().then_some(before))
+    }
+
+    /// Remove what an interrupted run had left of the whole: everything of it that is needed has been copied.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Write`] if the system refuses.
+    pub fn caught_up(&self) -> Result<(), Error> {
+        let before = self.folder.join(WHOLE_BEFORE);
+        if before.exists() {
+            fs::remove_dir_all(&before).map_err(writing(&before))?;
+        }
+        Ok(())
+    }
+
     /// Remove all pieces: their work is done, or unwanted.
     ///
     /// # Errors
@@ -196,6 +257,28 @@ mod tests {
         );
         journal.remove().unwrap();
         assert!(fs::read_dir(dir.path()).unwrap().next().is_none());
+    }
+
+    #[test]
+    fn what_grows_is_never_lost() {
+        let dir = tempfile::tempdir().unwrap();
+        let journal = Journal::open(&dir.path().join("song"), &1, false, false).unwrap();
+        assert_eq!(journal.grow().unwrap(), None);
+        fs::write(journal.whole().join("stem"), "long").unwrap();
+        // Stopped, and stopped again while it copied.
+        let before = journal.grow().unwrap().unwrap();
+        fs::write(journal.whole().join("stem"), "lo").unwrap();
+        assert_eq!(journal.grow().unwrap().unwrap(), before);
+        assert_eq!(fs::read(before.join("stem")).unwrap(), b"long");
+        assert!(fs::read_dir(journal.whole()).unwrap().next().is_none());
+        journal.caught_up().unwrap();
+        assert!(!before.exists());
+
+        fs::write(journal.begin(0).unwrap().join("stem"), "x").unwrap();
+        journal.complete(0, &7).unwrap();
+        journal.strip(0).unwrap();
+        assert_eq!(journal.record::<i32>(0).unwrap(), Some(7));
+        assert!(!journal.piece(0).join("stem").exists());
     }
 
     #[test]

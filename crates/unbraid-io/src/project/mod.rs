@@ -8,6 +8,7 @@ mod fit;
 mod history;
 mod journal;
 mod manifest;
+mod warm;
 
 pub use crate::digest::{sha256_of_bytes, sha256_of_file};
 pub use batch::{BATCH, Batch, BatchRecording, BatchState, read_batch, write_batch};
@@ -18,3 +19,4 @@ pub use manifest::{
     FORMAT_VERSION, Input, MANIFEST, Manifest, Objective, Output, Program, read_manifest,
     write_manifest,
 };
+pub use warm::{read_warm_start, write_warm_start};

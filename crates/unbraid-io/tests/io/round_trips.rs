@@ -10,7 +10,7 @@ use crate::helpers::{Dice, flac, interleaved, noise, read, write_stems};
 /// Half a step of 16 and 24 bits; floats keep every bit.
 fn tolerance(format: OutputFormat) -> f32 {
     match format {
-        OutputFormat::Wav16 => 0.5 / 32768.0,
+        OutputFormat::Wav16 | OutputFormat::Flac16 => 0.5 / 32768.0,
         OutputFormat::Wav24 | OutputFormat::Flac => 0.5 / 8_388_608.0,
         OutputFormat::Wav32f => 0.0,
     }
@@ -29,7 +29,7 @@ proptest! {
         seed: u64,
     ) {
         // Beyond what FLAC can hold.
-        let rate = if format == OutputFormat::Flac { rate.min(655_350) } else { rate };
+        let rate = if format.extension() == "flac" { rate.min(655_350) } else { rate };
         let folder = tempfile::tempdir().unwrap();
         let stem = noise(channels, len, 0.99, seed);
         let (_, paths) =

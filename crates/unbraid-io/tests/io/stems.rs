@@ -7,7 +7,7 @@ use unbraid_io::audio::{OutputFormat, Span, StemSet, read_audio};
 use crate::helpers::{noise, write_stems};
 
 fn full_scale(format: OutputFormat) -> f64 {
-    if format == OutputFormat::Wav16 {
+    if matches!(format, OutputFormat::Wav16 | OutputFormat::Flac16) {
         32768.0
     } else {
         8_388_608.0

@@ -111,6 +111,23 @@ impl Lyrics {
         self.grain
     }
 
+    /// What is sung from one moment to another, in seconds, with times counted from the first.
+    #[must_use]
+    pub fn between(&self, start_secs: f64, end_secs: f64) -> Self {
+        let inside = |sung: &&Sung| {
+            sung.offset_secs > start_secs - SLACK_SECS && sung.onset_secs < end_secs + SLACK_SECS
+        };
+        let shifted = |sung: &Sung| Sung {
+            onset_secs: sung.onset_secs - start_secs,
+            offset_secs: sung.offset_secs - start_secs,
+            ..sung.clone()
+        };
+        Self {
+            sung: self.sung.iter().filter(inside).map(shifted).collect(),
+            grain: self.grain,
+        }
+    }
+
     /// The piece that sounds at a moment, if one does.
     fn piece(&self, secs: f64) -> Option<&Sung> {
         let after = self.sung.partition_point(|piece| piece.onset_secs <= secs);

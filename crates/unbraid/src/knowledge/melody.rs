@@ -75,6 +75,30 @@ impl Melody {
         &self.points
     }
 
+    /// What is sung from one moment to another, in seconds, with times counted from the first.
+    #[must_use]
+    pub fn between(&self, start_secs: f64, end_secs: f64) -> Self {
+        // A pitch reaches a little beyond its point.
+        let inside = |point: &&Pitch| {
+            point.time_secs > start_secs - GAP_SECS && point.time_secs < end_secs + GAP_SECS
+        };
+        let shifted = |point: &Pitch| Pitch {
+            time_secs: point.time_secs - start_secs,
+            ..*point
+        };
+        Self {
+            points: self.points.iter().filter(inside).map(shifted).collect(),
+        }
+    }
+
+    /// Go on with what is sung in the next piece of a recording, from a moment on. The times of both count from the
+    /// recording's beginning.
+    pub fn go_on(&mut self, next: &Self, from_secs: f64) {
+        self.points.retain(|point| point.time_secs < from_secs);
+        let later = |point: &&Pitch| point.time_secs >= from_secs;
+        self.points.extend(next.points.iter().filter(later));
+    }
+
     /// What is sung at a moment: between two points with a pitch, the pitch between them; `None` where no point is
     /// near.
     #[must_use]

@@ -35,7 +35,11 @@ pub struct Pedal {
 }
 
 /// Music on paper.
-#[derive(Debug, Clone, PartialEq, Default, Serialize)]
+#[expect(
+    clippy::unsafe_derive_deserialize,
+    reason = "the unsafe is that of ndarray's slices, and nothing here relies on what a score holds"
+)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Score {
     /// The notes, by onset.
     pub notes: Vec<Note>,
@@ -120,6 +124,45 @@ impl Score {
                 })
                 .collect(),
             tracks: self.tracks.clone(),
+        }
+    }
+
+    /// The same music later by so many seconds.
+    #[must_use]
+    pub fn later(mut self, secs: f64) -> Self {
+        for note in &mut self.notes {
+            note.onset_secs += secs;
+            note.offset_secs += secs;
+        }
+        for pedal in &mut self.pedals {
+            pedal.time_secs += secs;
+        }
+        self
+    }
+
+    /// Go on with what was heard in the next piece of a recording, from a moment on. The times of both count from the
+    /// recording's beginning.
+    ///
+    /// A note that both hear at that moment is one note.
+    pub fn go_on(&mut self, next: &Self, from_secs: f64) {
+        self.notes.retain(|note| note.onset_secs < from_secs);
+        for note in &next.notes {
+            if note.onset_secs >= from_secs {
+                self.notes.push(*note);
+            } else if note.offset_secs > from_secs {
+                let same = |old: &&mut Note| {
+                    (old.key, old.track) == (note.key, note.track) && old.offset_secs > from_secs
+                };
+                if let Some(old) = self.notes.iter_mut().rev().find(same) {
+                    old.offset_secs = note.offset_secs;
+                }
+            }
+        }
+        self.pedals.retain(|pedal| pedal.time_secs < from_secs);
+        let later = |pedal: &&Pedal| pedal.time_secs >= from_secs;
+        self.pedals.extend(next.pedals.iter().filter(later));
+        if self.tracks.len() < next.tracks.len() {
+            self.tracks.clone_from(&next.tracks);
         }
     }
 

@@ -136,20 +136,20 @@ pub fn hits(
     config.check()?;
     task.check(audio)?;
     let mut notes = Vec::new();
-    let given = match task.onsets {
-        None => None,
+    let (given, named) = match task.onsets {
+        None => (None, Vec::new()),
         Some(list) => {
-            let (strokes, left) = of_sources(list, task.sources)?;
+            let (strokes, named, left) = of_sources(list, task.sources)?;
             if left > 0 {
                 notes.push(format!(
                     "{left} of {} onsets are of no source that is asked for",
                     list.len()
                 ));
             }
-            Some(strokes)
+            (Some(strokes), named)
         }
     };
-    let roles = Role::of_all(task, given.as_deref(), &mut notes)?;
+    let roles = Role::of_all(task, &named, &mut notes)?;
     let sample_rate = audio.sample_rate();
     let exponent = (f64::from(sample_rate) * config.window_secs).log2().round();
     let stft = Stft::new(StftConfig::with_fft_len(1 << (exponent.max(4.0) as u32)))?;
@@ -266,13 +266,13 @@ enum Role {
 impl Role {
     fn of_all(
         task: &HitsTask<'_>,
-        given: Option<&[Vec<f64>]>,
+        named: &[bool],
         notes: &mut Vec<String>,
     ) -> Result<Vec<Self>, Error> {
         let mut roles = Vec::with_capacity(task.sources.len());
         for (index, (source, classes)) in task.sources.iter().zip(classes(task.sources)).enumerate()
         {
-            let told = given.is_some_and(|given| !given[index].is_empty())
+            let told = named.get(index).is_some_and(|&named| named)
                 || task.strokes.iter().any(|(name, _)| *name == source.name);
             roles.push(if told || !classes.is_empty() {
                 Self::Struck(classes)
@@ -299,7 +299,8 @@ impl Role {
     }
 }
 
-/// The strokes of each source, by a list of onsets, in seconds and rising; and how many found no source.
+/// The strokes of each source, by a list of onsets, in seconds and rising; whether the list names it at all; and how many
+/// found no source.
 ///
 /// An onset is for the source of its name, or else the first of its kind; cymbals are for the hi-hat where there is no
 /// source of cymbals, as both are one kind of sound to us.
@@ -307,8 +308,13 @@ impl Role {
 /// # Errors
 ///
 /// [`Error::Config`] for a time that is no number of seconds.
-fn of_sources(onsets: &[Onset], sources: &[Source]) -> Result<(Vec<Vec<f64>>, usize), Error> {
+#[expect(clippy::type_complexity, reason = "three short lists, named above")]
+fn of_sources(
+    onsets: &[Onset],
+    sources: &[Source],
+) -> Result<(Vec<Vec<f64>>, Vec<bool>, usize), Error> {
     let mut strokes = vec![Vec::new(); sources.len()];
+    let mut mentioned = vec![false; sources.len()];
     let mut left = 0;
     for onset in onsets {
         if !(onset.secs.is_finite() && onset.secs >= 0.0) {
@@ -332,17 +338,20 @@ fn of_sources(onsets: &[Onset], sources: &[Source]) -> Result<(Vec<Vec<f64>>, us
             "hihat" => named("cymbals"),
             _ => None,
         });
-        match found {
-            // A stroke without strength is none.
-            Some(_) if onset.strength <= 0.0 => {}
-            Some(source) => strokes[source].push(onset.secs),
-            None => left += 1,
+        let Some(source) = found else {
+            left += 1;
+            continue;
+        };
+        mentioned[source] = true;
+        // A stroke without strength is none.
+        if onset.strength > 0.0 {
+            strokes[source].push(onset.secs);
         }
     }
     for strokes in &mut strokes {
         strokes.sort_by(f64::total_cmp);
     }
-    Ok((strokes, left))
+    Ok((strokes, mentioned, left))
 }
 
 /// How much of every bin each source is, as far as the network can tell.

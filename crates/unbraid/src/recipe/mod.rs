@@ -8,7 +8,7 @@ mod hits;
 mod informed;
 pub mod voice_piano;
 
-pub use blind::{BlindConfig, FirstFactors, blind};
+pub use blind::{BlindConfig, FirstFactors, WarmStart, blind, blind_after};
 pub use drums::{DrumEvidence, DrumsConfig, DrumsTask, drums};
 pub use hits::{HitsConfig, HitsTask, hits, is_struck};
 pub use informed::{InformedConfig, Instrument, NOTE_EXPONENT, Task, informed, note_stft};

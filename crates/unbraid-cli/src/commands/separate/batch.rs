@@ -324,7 +324,7 @@ impl<'a> Run<'a> {
         let shape = Shape::of(&found, self.task.args.common.span().ok()?);
         let rate = self.task.working_rate(found.sample_rate);
         let config = self.task.config(rate);
-        Some(cost::separate_bytes(shape, rate, &config))
+        Some(cost::separate_bytes(shape, rate, &config) - PROGRAM_BYTES)
     }
 
     fn one(&self, index: usize) -> Result<Option<Done>, Failure> {

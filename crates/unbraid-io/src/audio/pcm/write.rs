@@ -80,6 +80,11 @@ impl WavFile {
         self.count(before)
     }
 
+    /// Hand everything that came to the system.
+    pub(crate) fn flush(&mut self) -> io::Result<()> {
+        self.put()
+    }
+
     /// Complete the file; its SHA-256.
     pub(crate) fn finish(mut self) -> io::Result<String> {
         if self.left > 0 {

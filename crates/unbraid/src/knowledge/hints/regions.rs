@@ -81,6 +81,18 @@ impl Regions {
         names
     }
 
+    /// The same regions with times counted from a moment, in seconds. What comes to lie outside of the recording says nothing.
+    #[must_use]
+    pub fn counted_from(mut self, start_secs: f64) -> Self {
+        for area in &mut self.boxes {
+            area.secs = area.secs.map(|secs| secs - start_secs);
+        }
+        for point in self.strokes.iter_mut().flat_map(|it| &mut it.points) {
+            point[0] -= start_secs;
+        }
+        self
+    }
+
     /// Whether nothing was drawn.
     #[must_use]
     pub fn is_empty(&self) -> bool {

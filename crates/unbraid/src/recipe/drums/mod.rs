@@ -9,9 +9,9 @@ use serde::{Deserialize, Serialize};
 use self::groups::Groups;
 use self::parts::fit_parts;
 use self::start::{Opinion, started};
-use super::{BlindConfig, blind};
+use super::{BlindConfig, WarmStart, blind};
 use crate::evidence::ClassShares;
-use crate::factorize::{FactorizeConfig, factorize_with_spectrogram};
+use crate::factorize::{FactorizeConfig, factorize_after};
 use crate::fit::FitConfig;
 use crate::group::{Basis, FactorView, Overrides, Source, class_shares, group_by};
 use crate::mask::Render;
@@ -97,8 +97,9 @@ impl DrumsConfig {
     /// The most arrays like the spectrogram that it holds at once.
     #[must_use]
     pub fn planes(&self, sources: &[Source]) -> usize {
-        // The magnitudes, the network's shares, where each part starts from, and a part's values.
-        4 + Groups::of(sources).len()
+        // The spectrogram, its magnitudes, the network's shares with what it makes them of, a part's values, and where each
+        // part starts from.
+        6 + Groups::of(sources).len()
     }
 
     fn check(&self) -> Result<(), Error> {
@@ -129,6 +130,8 @@ pub struct DrumsTask<'a> {
     pub overrides: &'a Overrides,
     /// The first factorisation, whose components are grouped.
     pub factorize: &'a FactorizeConfig,
+    /// What it starts from, if a piece of the recording went before.
+    pub before: Option<&'a WarmStart>,
     /// Masks → stems.
     pub stems: StemsConfig,
 }
@@ -157,7 +160,8 @@ pub fn drums(
     observer: &mut dyn Observer,
 ) -> Result<Separation, Error> {
     config.check()?;
-    let (factorization, spectrogram) = factorize_with_spectrogram(audio, task.factorize, observer)?;
+    let (factorization, spectrogram) =
+        factorize_after(task.before, audio, task.factorize, observer)?;
     let factors = factorization.factors();
     let values = spectrogram.magnitudes();
     let heard = ClassShares::of(values.view(), factors.bin_hz(), factors.hop_secs());
@@ -310,6 +314,7 @@ mod tests {
             sources: &parse_sources(sources, &[]).unwrap(),
             overrides: &Overrides::none(),
             factorize: &factorize,
+            before: None,
             stems: StemsConfig::default(),
         };
         let separation = drums(&mixture, &task, config, &mut ()).unwrap();
