@@ -393,8 +393,10 @@ export class Workbench {
   private async load(fit: api.Fit): Promise<void> {
     const count = fit.components.length;
     const same = this.fit?.components.length === count && this.factors !== null;
+    // Both at once: a frame drawn between them would look for components that are not there.
+    const factors = await api.getFactors(this.project, fit);
     this.fit = fit;
-    this.factors = await api.getFactors(this.project, fit);
+    this.factors = factors;
     if (this.mode === "levels" && !same) this.mode = "sources";
     this.chosen = this.chosen !== null && this.chosen < count ? this.chosen : null;
     this.marked.clear();
