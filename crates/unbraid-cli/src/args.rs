@@ -420,8 +420,8 @@ pub(crate) struct CompareArgs {
     #[arg(long, value_name = "DIR")]
     pub(crate) references: PathBuf,
 
-    /// What the true stems are, where their names do not say it, such as `drums_rest=drums`. Can be repeated
-    #[arg(long, value_name = "STEM=KIND")]
+    /// What the true stems are, where their names do not say it, such as `drums_rest=drums`; separated by commas, or repeated
+    #[arg(long, value_name = "STEM=KIND", value_delimiter = ',')]
     pub(crate) map: Vec<String>,
 
     /// The methods, separated by commas [default: all that need nothing more]
@@ -486,7 +486,12 @@ pub(crate) struct ExplainArgs {
     pub(crate) sources: Option<String>,
 
     /// What the true stems are, as in `compare`. Can be repeated
-    #[arg(long, value_name = "STEM=KIND", requires = "references")]
+    #[arg(
+        long,
+        value_name = "STEM=KIND",
+        requires = "references",
+        value_delimiter = ','
+    )]
     pub(crate) map: Vec<String>,
 
     /// Give components to a source by hand, as in `group`. Can be repeated
@@ -801,6 +806,7 @@ pub(crate) struct CommonArgs {
 pub(crate) enum Init {
     Random,
     Nndsvdar,
+    Subsampled,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -882,6 +888,7 @@ impl ModelArgs {
                 init: match self.init {
                     Init::Random => FirstFactors::Random,
                     Init::Nndsvdar => FirstFactors::Nndsvdar,
+                    Init::Subsampled => FirstFactors::Subsampled,
                 },
                 seed: self.seed,
                 restarts: self.restarts,

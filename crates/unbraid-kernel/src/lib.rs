@@ -72,5 +72,5 @@ pub use error::Error;
 pub use isa::Isa;
 pub use kernel::{Kernel, Objective};
 pub use pack::Templates;
-pub use peak::fused_multiply_adds;
+pub use peak::{fused_multiply_adds, half_precision_multiply_adds};
 pub use tile::{Scratch, Tile};

@@ -43,6 +43,43 @@ pub fn fused_multiply_adds(isa: Isa) -> Option<f64> {
     Some((2 * lanes * SUMS * STEPS) as f64)
 }
 
+/// Run a short loop of independent multiply-adds of bf16 factors into f32 sums; the number of floating-point operations it
+/// did, or `None` without such instructions.
+///
+/// # Examples
+///
+/// ```
+/// // No processor without AVX-512 has them.
+/// if !unbraid_kernel::Isa::Avx512.is_available() {
+///     assert!(unbraid_kernel::half_precision_multiply_adds().is_none());
+/// }
+/// ```
+#[must_use]
+pub fn half_precision_multiply_adds() -> Option<f64> {
+    #[cfg(target_arch = "x86_64")]
+    if std::arch::is_x86_feature_detected!("avx512bf16") && Isa::Avx512.is_available() {
+        // SAFETY: the instructions were checked to be available.
+        unsafe { avx512_bf16() };
+        return Some((2 * 32 * SUMS * STEPS) as f64);
+    }
+    None
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx512f,avx512bf16")]
+fn avx512_bf16() {
+    use std::arch::x86_64::{_mm512_cvtne2ps_pbh, _mm512_dpbf16_ps, _mm512_set1_ps};
+    let x = _mm512_set1_ps(black_box(0.5));
+    let factors = _mm512_cvtne2ps_pbh(x, x);
+    let mut sums = [x; SUMS];
+    for _ in 0..STEPS {
+        for sum in &mut sums {
+            *sum = _mm512_dpbf16_ps(*sum, factors, factors);
+        }
+    }
+    black_box(sums);
+}
+
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx512f")]
 fn avx512() {

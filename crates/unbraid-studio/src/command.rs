@@ -57,8 +57,10 @@ fn model_options(config: &FactorizeConfig, sample_rate: u32) -> Vec<String> {
     if blind.restarts != plain.restarts {
         put("--restarts", blind.restarts.to_string());
     }
-    if blind.init == FirstFactors::Nndsvdar {
-        put("--init", "nndsvdar".to_owned());
+    match blind.init {
+        FirstFactors::Random => {}
+        FirstFactors::Nndsvdar => put("--init", "nndsvdar".to_owned()),
+        FirstFactors::Subsampled => put("--init", "subsampled".to_owned()),
     }
     if config.quantity == Quantity::Power {
         put("--quantity", "power".to_owned());

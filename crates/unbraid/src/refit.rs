@@ -61,7 +61,7 @@ pub fn under_hints(
         separation.sharing = Box::new(factorization.sharing(&grouping.members(), stems)?);
         separation.components = Some((factorization, grouping));
     }
-    separation.sharing = Box::new(Hinted::new(separation.sharing, hints)?);
+    separation.sharing = Box::new(Hinted::new(separation.sharing, hints, stems.render)?);
     Ok(separation)
 }
 

@@ -99,7 +99,7 @@ struct Channel {
 impl Channels {
     fn new(from: u32, to: u32, channels: usize, len_out: usize) -> Result<Self, Error> {
         let (low, high) = (from.min(to), from.max(to));
-        if low == 0 || high / low > MOST_RATIO {
+        if low == 0 || u64::from(high) > u64::from(low) * u64::from(MOST_RATIO) {
             let requirement = format!(
                 "from {} to {} Hz for a recording at {from} Hz",
                 from.div_ceil(MOST_RATIO),

@@ -16,7 +16,7 @@ use crate::recipe::{HitsConfig, HitsTask, hits};
 use crate::recipe::{InformedConfig, Instrument, Task, informed};
 use crate::refit::under_hints;
 use crate::separation::Heard;
-use crate::sharing::StemsConfig;
+use crate::sharing::{StemsConfig, check_render};
 use crate::{Audio, Error, Separation};
 
 /// Settings of the whole chain.
@@ -102,6 +102,11 @@ pub fn separate(
     config: &SeparateConfig,
     observer: &mut dyn Observer,
 ) -> Result<Separation, Error> {
+    if !config.clues.is_empty() {
+        check_render(config.stems.render)?;
+        let names: Vec<&str> = config.sources.iter().map(|it| it.name.as_str()).collect();
+        config.clues.check(&names, audio)?;
+    }
     let separation = by_recipe(audio, config, observer)?;
     with_clues(separation, audio, config, observer)
 }

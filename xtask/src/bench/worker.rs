@@ -12,13 +12,17 @@ use ndarray_npy::write_npy;
 use rayon::ThreadPoolBuilder;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use unbraid::fit::{FitConfig, fit};
+use unbraid::fit::{FitConfig, fit, subsampled};
 use unbraid::model::{LowRank, Start};
 use unbraid::observe::Progress;
+use unbraid::recipe::FirstFactors;
 use unbraid::spectrogram::{Channels, Quantity};
 use unbraid::{Spectrogram, Stft, StftConfig};
 use unbraid_io::audio::{Span, read_audio};
-use unbraid_kernel::{Isa, Kernel, Objective, Scratch, Templates, Tile, fused_multiply_adds};
+use unbraid_kernel::{
+    Isa, Kernel, Objective, Scratch, Templates, Tile, fused_multiply_adds,
+    half_precision_multiply_adds,
+};
 
 #[derive(Debug, Deserialize)]
 #[serde(tag = "ask", rename_all = "snake_case", deny_unknown_fields)]
@@ -35,7 +39,7 @@ enum Question {
         components: usize,
         seed: u64,
         #[serde(default)]
-        nndsvdar: bool,
+        init: FirstFactors,
         w: Option<PathBuf>,
         h: Option<PathBuf>,
     },
@@ -85,18 +89,22 @@ impl State {
             Question::Start {
                 components,
                 seed,
-                nndsvdar,
+                init,
                 w,
                 h,
             } => {
                 let spectrogram = self.spectrogram.as_ref().context("nothing loaded")?;
-                let kind = if nndsvdar {
-                    Start::Nndsvdar
-                } else {
-                    Start::Random
+                let kind = match init {
+                    FirstFactors::Nndsvdar => Start::Nndsvdar,
+                    FirstFactors::Random | FirstFactors::Subsampled => Start::Random,
                 };
+                let part = |v: &Spectrogram| LowRank::free(v, components, kind, seed);
                 let begun = Instant::now();
-                let start = LowRank::free(spectrogram, components, kind, seed)?;
+                let start = if init == FirstFactors::Subsampled {
+                    subsampled(spectrogram, &part, &FitConfig::default())?
+                } else {
+                    part(spectrogram)?
+                };
                 let seconds = begun.elapsed().as_secs_f64();
                 if let (Some(w), Some(h)) = (w, h) {
                     write_npy(w, &start.templates().as_standard_layout())?;
@@ -124,7 +132,12 @@ impl State {
             Question::Peak { threads } => {
                 let pool = ThreadPoolBuilder::new().num_threads(threads).build()?;
                 let rates = pool.broadcast(|_| peak());
-                Ok(json!({ "gflops": rates.iter().sum::<f64>(), "isa": Isa::detect().to_string() }))
+                let half = pool.broadcast(|_| rate(half_precision_multiply_adds));
+                Ok(json!({
+                    "gflops": rates.iter().sum::<f64>(),
+                    "half": half.into_iter().sum::<Option<f64>>(),
+                    "isa": Isa::detect().to_string(),
+                }))
             }
             Question::Kernel { components, beta } => kernel(components, beta),
             Question::Memory => memory(),
@@ -185,20 +198,23 @@ impl State {
     }
 }
 
-/// Fused multiply-adds of this thread in GFLOP/s: the median of short measurements.
-fn peak() -> f64 {
-    let mut rates: Vec<f64> = (0..201)
-        .filter_map(|_| {
-            let start = Instant::now();
-            let mut flops = 0.0;
-            while start.elapsed().as_secs_f64() < 3e-4 {
-                flops += fused_multiply_adds(Isa::detect())?;
-            }
-            Some(flops / start.elapsed().as_secs_f64() / 1e9)
-        })
-        .collect();
+/// Multiply-adds of this thread in GFLOP/s, by a loop that says how many it did: the median of short measurements.
+fn rate(run: fn() -> Option<f64>) -> Option<f64> {
+    let mut rates = Vec::new();
+    for _ in 0..201 {
+        let start = Instant::now();
+        let mut flops = 0.0;
+        while start.elapsed().as_secs_f64() < 3e-4 {
+            flops += run()?;
+        }
+        rates.push(flops / start.elapsed().as_secs_f64() / 1e9);
+    }
     rates.sort_by(f64::total_cmp);
-    rates.get(rates.len() / 2).copied().unwrap_or(f64::NAN)
+    Some(rates[rates.len() / 2])
+}
+
+fn peak() -> f64 {
+    rate(|| fused_multiply_adds(Isa::detect())).unwrap_or(f64::NAN)
 }
 
 /// One tile of 48 frames × 1025 bins in the second-level cache, in turn with the limit.

@@ -3,11 +3,12 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant, SystemTime};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use unbraid::testsignals::{drums_and_guitar, mix};
 use unbraid_io::audio::{OutputFormat, Span, StemSet, read_audio};
 use unbraid_io::project::{BatchState, read_batch, read_manifest, sha256_of_file};
@@ -84,7 +85,7 @@ fn start(folder: &Path, resume: bool) -> Result<Child> {
         .args([
             "separate", "songs", "-o", "out", "-j", "2", "-q", "--format", "wav16",
         ])
-        .args(["--memory", &MEMORY_MIB.to_string()])
+        .args(["--memory", &format!("{MEMORY_MIB}M")])
         .args(resume.then_some("--resume"))
         .stdout(Stdio::null())
         .stderr(Stdio::piped())
@@ -142,6 +143,33 @@ fn finished(out: &Path) -> Result<BTreeMap<String, (SystemTime, Vec<String>)>> {
     Ok(found)
 }
 
+/// What an ended process has said.
+fn said_by(mut process: Child) -> Result<String> {
+    let mut said = String::new();
+    if let Some(mut stderr) = process.stderr.take() {
+        stderr.read_to_string(&mut said)?;
+    }
+    Ok(said)
+}
+
+/// How many folders below this one hold a manifest; hidden ones are unfinished.
+fn manifests(folder: &Path) -> Result<usize> {
+    if !folder.exists() {
+        return Ok(0);
+    }
+    let mut count = 0;
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        let hidden = path
+            .file_name()
+            .is_some_and(|name| name.to_string_lossy().starts_with('.'));
+        if path.is_dir() && !hidden {
+            count += usize::from(path.join("unbraid.json").exists()) + manifests(&path)?;
+        }
+    }
+    Ok(count)
+}
+
 fn hidden(folder: &Path) -> Result<usize> {
     let mut count = 0;
     for entry in fs::read_dir(folder)? {
@@ -159,7 +187,7 @@ fn hidden(folder: &Path) -> Result<usize> {
 
 pub(super) fn run(folder: &Path) -> Result<Batch> {
     let built = Command::new(env!("CARGO"))
-        .args(["build", "--release", "--quiet", "-p", "unbraid-cli"])
+        .args(["build", "--release", "--quiet", "--workspace"])
         .current_dir(root())
         .status()?;
     ensure!(built.success(), "the program cannot be built");
@@ -174,9 +202,14 @@ pub(super) fn run(folder: &Path) -> Result<Batch> {
     // Killed, without a word, when about a third is done.
     let mut process = start(&folder, false)?;
     let mut most = 0;
-    while finished(&out)?.len() < RECORDINGS / 3 {
+    while manifests(&out)? < RECORDINGS / 3 {
         most = most.max(most_mib(&process));
-        ensure!(process.try_wait()?.is_none(), "the program ended by itself");
+        if let Some(status) = process.try_wait()? {
+            bail!(
+                "the program ended by itself: {status}\n{}",
+                said_by(process)?
+            );
+        }
         std::thread::sleep(Duration::from_millis(20));
     }
     process.kill()?;
@@ -196,10 +229,7 @@ pub(super) fn run(folder: &Path) -> Result<Batch> {
         status.code() == Some(1),
         "bad files are an exit code of 1, not {status}"
     );
-    let mut said = String::new();
-    if let Some(mut stderr) = process.stderr.take() {
-        std::io::Read::read_to_string(&mut stderr, &mut said)?;
-    }
+    let said = said_by(process)?;
 
     let after = finished(&out)?;
     ensure!(hidden(&out)? == 0, "something hidden is left");
@@ -241,11 +271,22 @@ pub(super) fn run(folder: &Path) -> Result<Batch> {
             .filter(|one| one.state == state)
             .count()
     };
+    let (done, kept) = (count(BatchState::Done), count(BatchState::Kept));
+    let failed = count(BatchState::Failed);
+    ensure!(
+        failed == BAD.len() && done + kept == RECORDINGS - BAD.len(),
+        "{done} done, {kept} kept and {failed} failed are not {RECORDINGS} recordings, of which {} are bad",
+        BAD.len()
+    );
+    ensure!(
+        most <= MEMORY_MIB,
+        "{most} MiB are more than the {MEMORY_MIB} that were allowed"
+    );
     Ok(Batch {
         before: before.len(),
-        done: count(BatchState::Done),
-        kept: count(BatchState::Kept),
-        failed: count(BatchState::Failed),
+        done,
+        kept,
+        failed,
         most_mib: most,
         secs,
     })

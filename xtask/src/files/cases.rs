@@ -396,7 +396,7 @@ pub(super) const CASES: &[Case] = &[
         "ffmpeg -y -v error -i in.wav -c:a libopus $out",
     ),
     case(
-        "HE-AAC, 5.1 AAC",
+        "AAC 5.1 in M4A",
         48_000,
         6,
         "m4a",

@@ -215,7 +215,17 @@ pub(super) fn write_data(folder: &Path, target: &Path) -> Result<()> {
         ),
         (
             "alac.caf",
-            format!("{FF} -c:a alac -sample_fmt s16p alac.caf"),
+            format!(
+                "{FF} -c:a alac -sample_fmt s16p -metadata title=Etude -metadata artist=Nobody alac.caf"
+            ),
+        ),
+        (
+            "flac.mka",
+            format!(
+                "ffmpeg -y -v error -f lavfi -i color=c=white:s=8x8 -frames:v 1 cover.png && \
+                 {FF} -c:a flac -metadata title=Etude -metadata artist=Nobody -metadata track=3 \
+                 -attach cover.png -metadata:s:t mimetype=image/png flac.mka"
+            ),
         ),
         (
             "oggenc.ogg",

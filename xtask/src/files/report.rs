@@ -58,7 +58,7 @@ pub(super) fn page(rows: &[Row], damage: &[Damage], batch: &Batch, speed: &[Spee
     text.push_str(
         "## Damaged files\n\n\
          One hundred variants of each: bits flipped, cuts, pieces moved, the header of another format. All are read by one process that may \
-         allocate 1 GiB in all. A variant is read if what is damaged does not sound or the format has no checksum; then every sample is finite.\n\n\
+         allocate 1 GiB in all and compute for two minutes. A variant is read if what is damaged does not sound or the format has no checksum; then every sample is finite.\n\n\
          | format | refused by name | read | read with a note | slowest (ms) |\n|---|---|---|---|---|\n",
     );
     for row in damage {
@@ -73,7 +73,7 @@ pub(super) fn page(rows: &[Row], damage: &[Damage], batch: &Batch, speed: &[Spee
         text,
         "\n## A folder, killed and resumed\n\n\
          200 recordings of 2.0 to 2.4 s in seven folders, five of them bad (cut, words, nothing, zeros behind a header, a header alone), by \
-         `unbraid separate songs -j 2 --memory {MEMORY_MIB}`, killed (`kill -9`) in the middle and run again with `--resume`:\n\n\
+         `unbraid separate songs -j 2 --memory {MEMORY_MIB}M`, killed (`kill -9`) in the middle and run again with `--resume`:\n\n\
          | done before the kill | done after it | kept | failed and listed | most memory | time of both runs |\n|---|---|---|---|---|---|\n\
          | {} | {} | {} | {} | {} MiB | {:.0} s |\n\n\
          Checked: every good recording has its stems, once; they add up to it; what was done before the kill was not touched; nothing half-written or hidden is \

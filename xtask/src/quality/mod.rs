@@ -71,7 +71,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
             .iter()
             .any(|clip| clip.name == pair.name && clip.truths.len() > 2)
         {
-            pair.name.push_str(", drums | rest");
+            pair.name.push_str(", drums and rest");
             clips.push(pair);
         }
     }

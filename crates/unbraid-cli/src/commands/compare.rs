@@ -12,7 +12,7 @@ use ndarray::Array2;
 use serde::Serialize;
 use unbraid::baseline::{Assign, Cost, Method, Task, component_energies, scores};
 use unbraid::factorize::Factorization;
-use unbraid::group::{Overrides, Source, parse_sources};
+use unbraid::group::{Kind, Overrides, Source, parse_sources};
 use unbraid::sharing::StemsConfig;
 use unbraid::why::{Playing, onset_gaps};
 use unbraid::{Audio, SeparateConfig, baseline};
@@ -35,9 +35,9 @@ struct Row {
     sources: Vec<Scored>,
     mean_sdr_db: f64,
     secs: f64,
-    free_parameters: usize,
-    decisions: usize,
-    knobs: usize,
+    free_parameters: Option<usize>,
+    decisions: Option<usize>,
+    knobs: Option<usize>,
 }
 
 /// The scores of one source.
@@ -61,6 +61,43 @@ struct Comparison {
     rows: Vec<Row>,
     #[serde(skip_serializing_if = "Option::is_none")]
     why: Option<Argument>,
+    notes: Vec<String>,
+}
+
+/// What a mixture may differ from the sum of its stems by, in energy, before it is said.
+const LEFT_OVER_DB: f64 = -30.0;
+
+/// What makes the scores mean less than they seem to.
+fn notes(task: &Task<'_>) -> Vec<String> {
+    let mut notes = Vec::new();
+    let of_no_kind: Vec<&str> = task
+        .config
+        .sources
+        .iter()
+        .filter(|source| source.kind == Some(Kind::Rest) && source.name != "rest")
+        .map(|source| source.name.as_str())
+        .collect();
+    if !of_no_kind.is_empty() {
+        notes.push(format!(
+            "what {} is cannot be told from the name, so nothing is looked for there: say it with --map, such as `--map {}=guitar`",
+            of_no_kind.join(", "),
+            of_no_kind[0]
+        ));
+    }
+    let mut left = task.mixture.samples().to_owned();
+    for truth in task.truths {
+        left -= &truth.samples();
+    }
+    let energy = |samples: &ndarray::ArrayView2<'_, f32>| -> f64 {
+        samples.iter().map(|x| f64::from(*x).powi(2)).sum()
+    };
+    let left_db = 10.0 * (energy(&left.view()) / energy(&task.mixture.samples())).log10();
+    if left_db > LEFT_OVER_DB {
+        notes.push(format!(
+            "the stems do not add up to the mixture: {left_db:.1} dB of its energy is left over, which no mask can give to anyone"
+        ));
+    }
+    notes
 }
 
 pub(crate) fn run(args: &CompareArgs) -> Result<(), Failure> {
@@ -80,6 +117,7 @@ pub(crate) fn run(args: &CompareArgs) -> Result<(), Failure> {
         ..SeparateConfig::default()
     };
     let task = task(args, &mixture, &truths, &config)?;
+    let notes = notes(&task);
     let mut line = Line::new(&args.mixture.display().to_string(), args.common.quiet);
     let mut rows = Vec::new();
     for method in methods {
@@ -102,6 +140,7 @@ pub(crate) fn run(args: &CompareArgs) -> Result<(), Failure> {
         components: config.factorize.blind.components,
         rows,
         why,
+        notes,
     };
     if let Some(path) = &args.chart {
         write_chart(path, &comparison, args.common.overwrite)?;
@@ -150,6 +189,21 @@ pub(super) fn true_stems(
             references.display(),
             folder.stems.len()
         )));
+    }
+    for map in maps {
+        let named = map.split_once('=').map(|(name, _)| name.trim());
+        if !folder
+            .stems
+            .iter()
+            .any(|stem| Some(stem.name.as_str()) == named)
+        {
+            let names: Vec<&str> = folder.stems.iter().map(|it| it.name.as_str()).collect();
+            return Err(Failure::usage(format!(
+                "--map {map} is not for one of the stems {}: write one of them, `=` and its kind, such as `{}=drums`",
+                names.join(", "),
+                names[0]
+            )));
+        }
     }
     let mut names = Vec::new();
     let mut truths = Vec::new();
@@ -233,7 +287,7 @@ fn row(
     method: Method,
     task: &Task<'_>,
     stems: &[Audio],
-    cost: Cost,
+    cost: Option<Cost>,
     secs: f64,
 ) -> Result<Row, Failure> {
     let sources: Vec<Scored> = scores(task.truths, stems)?
@@ -253,9 +307,9 @@ fn row(
         mean_sdr_db: sources.iter().map(|it| it.sdr_db).sum::<f64>() / sources.len() as f64,
         sources,
         secs,
-        free_parameters: cost.free_parameters,
-        decisions: cost.decisions,
-        knobs: cost.knobs,
+        free_parameters: cost.map(|cost| cost.free_parameters),
+        decisions: cost.map(|cost| cost.decisions),
+        knobs: cost.map(|cost| cost.knobs),
     })
 }
 
@@ -330,7 +384,7 @@ pub(super) fn for_page(
                 &made
             }
         };
-        let row = row(method, task, stems, Cost::default(), 0.0)?;
+        let row = row(method, task, stems, None, 0.0)?;
         let ratios = |it: &Scored| [it.sdr_db, it.sir_db, it.sar_db];
         methods.push(PageMethod {
             name,

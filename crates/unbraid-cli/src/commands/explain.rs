@@ -11,12 +11,12 @@ use unbraid::separate::{Recipe, recipe};
 use unbraid::sharing::{Sharing, StemsConfig};
 use unbraid::stems::StemBlocks;
 use unbraid::{Audio, SeparateConfig, Separation, separate};
-use unbraid_io::Error as IoError;
+use unbraid_io::atomic::OutputFile;
 use unbraid_io::audio::{Span, read_audio};
 use unbraid_io::project::{MANIFEST, Manifest, read_fit, read_manifest};
 use unbraid_report::{ExplainPage, MethodScores, Truth, explain_html};
 
-use super::separate::{Asked, Knowledge, settings};
+use super::separate::{Asked, Knowledge, config_of, settings};
 use super::{compare, group};
 use crate::args::ExplainArgs;
 use crate::failure::Failure;
@@ -43,10 +43,7 @@ struct Explained {
 }
 
 pub(crate) fn run(args: &ExplainArgs) -> Result<(), Failure> {
-    if args.output.exists() && !args.common.overwrite {
-        let path = args.output.clone();
-        return Err(IoError::Exists { path }.into());
-    }
+    let file = OutputFile::create(&args.output, args.common.overwrite)?;
     let mut line = Line::new(&args.input.display().to_string(), args.common.quiet);
     let explained = if args.input.is_dir() {
         from_folder(args, &mut line)?
@@ -56,7 +53,9 @@ pub(crate) fn run(args: &ExplainArgs) -> Result<(), Failure> {
     let known = truth(args, &explained, &mut line)?;
     let html = page(&explained, known.as_ref())?;
     line.finish();
-    write(&args.output, &html)?;
+    fs::write(file.path(), &html)
+        .with_context(|| format!("cannot write {}", args.output.display()))?;
+    file.commit()?;
     if !args.common.quiet {
         println!(
             "{}  {:.1} MB: open it in a browser",
@@ -230,13 +229,12 @@ fn from_separation(
             args.input.display()
         )));
     }
-    let mut config: SeparateConfig = serde_json::from_value(manifest.settings.clone())
-        .with_context(|| {
-            format!(
-                "the settings in {} cannot be used again",
-                args.input.display()
-            )
-        })?;
+    let mut config = config_of(&manifest.settings).with_context(|| {
+        format!(
+            "the settings in {} cannot be used again",
+            args.input.display()
+        )
+    })?;
     config.stems.residual = false;
     let explained = separated(audio, config, title, line)?;
     let stems = StemBlocks::new(&explained.audio, explained.sharing.as_ref())?.collect_audio()?;
@@ -427,19 +425,4 @@ fn named_sources(args: &ExplainArgs, overrides: &Overrides) -> Result<Vec<Source
         None if !named.is_empty() => Ok(parse_sources(&named.join(","), &named)?),
         None => Ok(vec![Source::of(Kind::Drums), Source::of(Kind::Rest)]),
     }
-}
-
-/// Whole or not at all.
-fn write(path: &Path, html: &str) -> Result<(), Failure> {
-    let folder = match path.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder,
-        _ => Path::new("."),
-    };
-    let file = tempfile::NamedTempFile::new_in(folder)
-        .with_context(|| format!("cannot write in {}", folder.display()))?;
-    fs::write(file.path(), html).with_context(|| format!("cannot write {}", path.display()))?;
-    file.persist(path)
-        .map_err(|error| anyhow::Error::new(error.error))
-        .with_context(|| format!("cannot write {}", path.display()))?;
-    Ok(())
 }

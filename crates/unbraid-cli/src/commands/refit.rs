@@ -178,7 +178,7 @@ impl Next<'_> {
         let mut sharing: Box<dyn Sharing> =
             Box::new(factorization.sharing(&grouping.members(), stems)?);
         if !self.hints.is_empty() {
-            sharing = Box::new(Hinted::new(sharing, self.hints.clone())?);
+            sharing = Box::new(Hinted::new(sharing, self.hints.clone(), stems.render)?);
         }
         let mut names: Vec<String> = grouping.sources.iter().map(|s| s.name.clone()).collect();
         if stems.residual {

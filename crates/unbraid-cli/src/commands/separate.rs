@@ -80,6 +80,27 @@ struct Settings<'a> {
     hints: &'a HintArgs,
 }
 
+/// What stands beside the library's settings in a manifest: fields of [`Settings`].
+const BESIDE: [&str; 8] = [
+    "sample_rate",
+    "format",
+    "minus",
+    "stem",
+    "knowledge",
+    "onsets",
+    "stroke",
+    "hints",
+];
+
+/// The library's settings that a manifest's hold.
+pub(super) fn config_of(settings: &Value) -> serde_json::Result<SeparateConfig> {
+    let mut settings = settings.clone();
+    if let Some(fields) = settings.as_object_mut() {
+        fields.retain(|name, _| !BESIDE.contains(&name.as_str()));
+    }
+    serde_json::from_value(settings)
+}
+
 /// The sources to find: those of --sources, or of what else was said.
 fn sources(args: &SeparateArgs, overrides: &Overrides) -> Result<Vec<Source>, Failure> {
     let named = overrides.names();

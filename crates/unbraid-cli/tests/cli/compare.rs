@@ -82,6 +82,7 @@ fn what_cannot_be_compared_is_named() {
             2,
             "the filters of every source",
         ),
+        ("stems", &["--map", "bass=bass"], 2, "drums, guitar"),
         ("long", &[], 1, "must have the mixture's length"),
         ("one", &[], 1, "at least two are needed"),
     ] {
@@ -92,4 +93,64 @@ fn what_cannot_be_compared_is_named() {
             .code(code)
             .stderr(predicate::str::contains(message));
     }
+}
+
+#[test]
+fn what_makes_scores_mean_less_is_said() {
+    let folder = tempfile::tempdir().unwrap();
+    clip(folder.path());
+    let (drums, guitar) = drums_and_guitar(1.0, 8000);
+    let take = folder.path().join("takes");
+    write(&take.join("one.wav"), &drums, OutputFormat::Wav16);
+    write(&take.join("two.wav"), &guitar, OutputFormat::Wav16);
+    write(
+        &folder.path().join("loud.wav"),
+        &mix(&[&drums, &drums, &guitar]),
+        OutputFormat::Wav16,
+    );
+    let compare = |mixture: &str, more: &[&str]| {
+        unbraid(folder.path())
+            .args(["compare", mixture, "--references", "takes"])
+            .args(["--methods", "mixture"])
+            .args(more)
+            .assert()
+            .success()
+    };
+    let said = |word| predicate::str::contains(word);
+    compare("mix.wav", &[]).stdout(said("--map one=guitar").and(said("add up").not()));
+    let known = ["--map", "one=drums,two=guitar"];
+    compare("mix.wav", &known).stdout(said("note").not());
+    compare("loud.wav", &known).stdout(said("do not add up"));
+}
+
+#[test]
+fn a_page_explains_what_was_separated() {
+    let folder = tempfile::tempdir().unwrap();
+    clip(folder.path());
+    let run = |args: &[&str]| unbraid(folder.path()).args(args).assert();
+    run(&["separate", "mix.wav", "-s", "drums,guitar", "-k", "4"]).success();
+    let explain = ["explain", "separated/mix", "-o", "page.html"];
+    run(&explain).success();
+    let page = std::fs::read_to_string(folder.path().join("page.html")).unwrap();
+    assert!(
+        page.contains("guitar") && page.contains("Here the groups above are only the beginning")
+    );
+    run(&explain)
+        .code(1)
+        .stderr(predicate::str::contains("page.html"));
+    // Settings of the command line that are not the library's do not stand in the way.
+    run(&[
+        "separate",
+        "mix.wav",
+        "-s",
+        "drums,guitar",
+        "-k",
+        "4",
+        "--format",
+        "flac",
+        "--overwrite",
+    ])
+    .success();
+    run(&["explain", "separated/mix", "-o", "page.html", "--overwrite"]).success();
+    run(&["explain", "mix.wav", "-o", "nowhere/page.html"]).success();
 }

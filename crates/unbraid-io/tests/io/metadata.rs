@@ -228,3 +228,40 @@ fn damaged_tags_are_left_out_and_never_the_end() {
         assert!(found.cues().len() <= bytes.len() / 24);
     }
 }
+
+#[test]
+fn tags_of_caf_and_matroska_are_kept() {
+    let dir = tempfile::tempdir().unwrap();
+    for (name, pictures) in [("alac.caf", 0), ("flac.mka", 1)] {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join("tests/data")
+            .join(name);
+        for format in OutputFormat::ALL {
+            let written = rewritten(&path, &dir.path().join(name), format);
+            for file in [&path, &written] {
+                let (found, _) = Metadata::read(file).unwrap();
+                assert_eq!(
+                    found.text("TITLE").as_deref(),
+                    Some("Etude"),
+                    "{name}, {format}"
+                );
+                assert_eq!(
+                    found.text("ARTIST").as_deref(),
+                    Some("Nobody"),
+                    "{name}, {format}"
+                );
+                assert_eq!(found.text("ENCODER"), None, "{name}, {format}");
+                assert_eq!(found.pictures(), pictures, "{name}, {format}");
+            }
+        }
+    }
+    // A damaged chunk of texts is none.
+    let path = dir.path().join("damaged.caf");
+    std::fs::write(
+        &path,
+        b"caff\0\x01\0\0info\x7f\xff\xff\xff\xff\xff\xff\xff\0\0\0\x09title",
+    )
+    .unwrap();
+    let (found, notes) = Metadata::read(&path).unwrap();
+    assert!(found.is_empty() && notes.is_empty());
+}

@@ -92,7 +92,10 @@ pub(super) fn outcome(
     cost: Cost,
 ) -> Result<Outcome, Error> {
     let stems = render(sharing, task.mixture)?;
-    Ok(Outcome { stems, cost })
+    Ok(Outcome {
+        stems,
+        cost: Some(cost),
+    })
 }
 
 /// The stems of a way of sharing.
@@ -128,7 +131,7 @@ pub(super) fn banked(
                 return Err(Error::config(
                     "baseline.assignment",
                     "not given",
-                    "the filters of every source",
+                    "the filters of every source (--assign-bands or --assign-combs, such as `drums=12-15`)",
                 ));
             }
         },

@@ -223,14 +223,10 @@ pub fn run(method: Method, task: &Task<'_>, observer: &mut dyn Observer) -> Resu
         Method::Separate => {
             let separation = separate(task.mixture, task.config, observer)?;
             let stems = separation.stems(task.mixture)?.collect_audio()?;
-            let cost = separation
-                .components
-                .as_ref()
-                .map(|(f, _)| made::nmf_cost(f));
-            Ok(Outcome {
-                stems,
-                cost: cost.unwrap_or_default(),
-            })
+            let of_components = separation.sharing.is_of_components();
+            let components = separation.components.as_ref().filter(|_| of_components);
+            let cost = components.map(|(factorization, _)| made::nmf_cost(factorization));
+            Ok(Outcome { stems, cost })
         }
         Method::IdealMask(mask) => {
             let masks = IdealMasks::new(&stft, task.mixture, task.known_truths()?, mask)?;
@@ -244,12 +240,12 @@ pub fn run(method: Method, task: &Task<'_>, observer: &mut dyn Observer) -> Resu
             let truths = task.known_truths()?;
             Ok(Outcome {
                 stems: multichannel_wiener(&stft, task.mixture, truths)?,
-                cost: Cost {
+                cost: Some(Cost {
                     free_parameters: truths.len()
                         * stft.bins()
                         * (frames + task.mixture.channels().pow(2)),
                     ..Cost::default()
-                },
+                }),
             })
         }
     }

@@ -86,8 +86,13 @@ impl<'a> Task<'a> {
         &self.config.sources
     }
 
+    /// The first source of the first of some kinds; a single drum is one of the drums.
     pub(super) fn source_of(&self, kinds: &[Kind]) -> Option<usize> {
-        let has = |kind: &Kind| self.sources().iter().position(|s| s.kind == Some(*kind));
+        let is = |source: &Source, kind: Kind| match source.kind {
+            Some(own) => own == kind || kind == Kind::Drums && own.is_percussive(),
+            None => false,
+        };
+        let has = |kind: &Kind| self.sources().iter().position(|source| is(source, *kind));
         kinds.iter().find_map(has)
     }
 
@@ -105,8 +110,8 @@ impl<'a> Task<'a> {
 pub struct Outcome {
     /// One stem per source, in their order.
     pub stems: Vec<Audio>,
-    /// What had to be found out or set by hand.
-    pub cost: Cost,
+    /// What had to be found out or set by hand; none where several models and learnt weights leave nothing to count alike.
+    pub cost: Option<Cost>,
 }
 
 /// What a method has to find out about a recording, and what somebody had to set.

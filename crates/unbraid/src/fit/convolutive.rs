@@ -15,6 +15,7 @@ use unbraid_kernel::convolutive::{delay, undelay};
 use unbraid_kernel::{Isa, Kernel, Objective, Scratch, Templates, Tile};
 
 use super::pass::{CHECKED, runs, tiles};
+use super::step::VANISHED;
 use crate::Error;
 use crate::divergence::{FLOOR, KULLBACK_LEIBLER};
 use crate::model::Convolutive;
@@ -143,7 +144,8 @@ pub fn fit_convolutive(
     Ok(objective)
 }
 
-/// One multiplicative step; where nothing pushes there is nothing to step.
+/// One multiplicative step; where nothing pushes there is nothing to step. What is as good as silent becomes zero
+/// ([`VANISHED`]).
 fn step(h: &mut Array2<f32>, (pull, push): &(Array2<f32>, Array2<f32>)) {
     ndarray::Zip::from(h)
         .and(pull)
@@ -151,6 +153,9 @@ fn step(h: &mut Array2<f32>, (pull, push): &(Array2<f32>, Array2<f32>)) {
         .for_each(|h, &pull, &push| {
             if push > 0.0 {
                 *h *= pull / push;
+                if *h < VANISHED {
+                    *h = 0.0;
+                }
             }
         });
 }

@@ -6,6 +6,7 @@ mod guided;
 mod joint;
 mod pass;
 mod step;
+mod subsampled;
 
 use std::ops::ControlFlow;
 
@@ -21,6 +22,7 @@ use pass::{Pass, Scheme};
 
 pub use convolutive::{Free, fit_convolutive};
 pub use joint::{Term, divergences, fit_jointly};
+pub use subsampled::subsampled;
 
 /// Settings of the fit.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]

@@ -11,7 +11,7 @@ use crate::model::{Column, LowRank, Penalties, Update, sum};
 
 /// Factors below this are as good as silent; they become zero, because arithmetic on subnormal
 /// numbers is many times slower.
-const VANISHED: f32 = 1e-30;
+pub(super) const VANISHED: f32 = 1e-30;
 
 /// Penalty weights of one component in the units of the data.
 #[derive(Debug, Clone, Copy)]

@@ -196,10 +196,7 @@ fn begins_unvoiced(word: &str) -> bool {
         .filter(|c| c.is_alphabetic())
         .flat_map(char::to_lowercase)
         .collect();
-    let silent = ["kn", "ps", "ts"]
-        .iter()
-        .any(|first| letters.starts_with(first) && *first == "kn");
-    !silent && letters.starts_with(['p', 't', 'k', 'c', 'q', 'f', 's', 'h', 'x'])
+    !letters.starts_with("kn") && letters.starts_with(['p', 't', 'k', 'c', 'q', 'f', 's', 'h', 'x'])
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use ndarray::{Array1, Array2, Axis};
 use serde::{Deserialize, Serialize};
 
-use crate::fit::{Fit, FitConfig, fit, fit_best, refit};
+use crate::fit::{Fit, FitConfig, fit, fit_best, refit, subsampled};
 use crate::model::{LowRank, Penalties, Start, Update};
 use crate::observe::Observer;
 use crate::{Error, Spectrogram};
@@ -17,6 +17,8 @@ pub enum FirstFactors {
     Random,
     /// Singular vectors ([`Start::Nndsvdar`]).
     Nndsvdar,
+    /// Random values, fitted to every eighth frame first where there are enough ([`subsampled`]).
+    Subsampled,
 }
 
 /// Settings of the blind recipe.
@@ -66,7 +68,7 @@ pub fn blind(
 ) -> Result<Fit, Error> {
     let start = |seed| {
         let start = match config.init {
-            FirstFactors::Random => Start::Random,
+            FirstFactors::Random | FirstFactors::Subsampled => Start::Random,
             FirstFactors::Nndsvdar => Start::Nndsvdar,
         };
         let pan = if spectrogram.channels() > 1 {
@@ -74,8 +76,15 @@ pub fn blind(
         } else {
             Update::Fixed
         };
-        let part = LowRank::free(spectrogram, config.components, start, seed)?;
-        Ok(part.with_pan(pan).with_penalties(config.penalties))
+        let part = |spectrogram: &Spectrogram| {
+            let part = LowRank::free(spectrogram, config.components, start, seed)?;
+            Ok(part.with_pan(pan).with_penalties(config.penalties))
+        };
+        if config.init == FirstFactors::Subsampled {
+            subsampled(spectrogram, &part, &config.fit)
+        } else {
+            part(spectrogram)
+        }
     };
     fit_best(
         start,

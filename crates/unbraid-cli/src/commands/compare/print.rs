@@ -65,6 +65,9 @@ pub(super) fn text(comparison: &Comparison) -> String {
             let _ = writeln!(text, "  {sentence}");
         }
     }
+    for note in &comparison.notes {
+        let _ = writeln!(text, "\n  note: {note}");
+    }
     text
 }
 
@@ -87,6 +90,9 @@ pub(super) fn markdown(comparison: &Comparison) -> String {
         for sentence in sentences(comparison, why) {
             let _ = writeln!(text, "- {sentence}");
         }
+    }
+    for note in &comparison.notes {
+        let _ = writeln!(text, "\nNote: {note}.");
     }
     text
 }
@@ -265,12 +271,17 @@ fn costs(rows: &[Row]) -> Table {
         rows.iter().map(|row| {
             vec![
                 name(row),
-                row.free_parameters.to_string(),
-                row.decisions.to_string(),
-                row.knobs.to_string(),
+                counted(row.free_parameters),
+                counted(row.decisions),
+                counted(row.knobs),
             ]
         }),
     )
+}
+
+/// A number, where it could be counted.
+fn counted(number: Option<usize>) -> String {
+    number.map_or_else(|| "–".to_owned(), |number| number.to_string())
 }
 
 fn name(row: &Row) -> String {

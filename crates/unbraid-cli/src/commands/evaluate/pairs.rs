@@ -99,7 +99,10 @@ pub(super) fn of_folders(
     }
     let mut notes = Vec::new();
     for path in references.ignored.iter().chain(&estimates.ignored) {
-        notes.push(format!("ignored, not WAV or FLAC: {}", path.display()));
+        notes.push(format!(
+            "ignored, not audio that can be read: {}",
+            path.display()
+        ));
     }
     let mixture = if folders.mixture == folders.references {
         references.mixture.clone()
@@ -158,7 +161,7 @@ impl Left<'_> {
         ] {
             if needed && stems.is_empty() {
                 return Err(Failure::Other(anyhow!(
-                    "no stem (WAV or FLAC, not called mixture or mix) in {}: name the folder that \
+                    "no stem (audio that is not called mixture or mix) in {}: name the folder that \
                      holds the stems themselves",
                     folder.display()
                 )));

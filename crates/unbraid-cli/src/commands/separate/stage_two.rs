@@ -19,7 +19,7 @@ use crate::args::SeparateArgs;
 use crate::failure::Failure;
 use crate::input;
 use crate::progress::Line;
-use crate::render::Written;
+use crate::render::{Original, Written};
 
 /// What the stems leave of the song.
 const RESIDUAL: &str = "residual";
@@ -47,7 +47,11 @@ pub(super) fn run(task: &Task<'_>, folder: &Path) -> Result<(), Failure> {
         ));
     };
     let span = args.common.span()?;
-    let (recording, found) = input::read(song, span)?;
+    let input::Loaded {
+        recording,
+        input: found,
+        metadata,
+    } = input::load(song, span)?;
     let song_audio = &recording.audio;
     let stems = stems(folder, song_audio, sources, span)?;
     let target = args.output.join(input::track_name(song));
@@ -111,12 +115,16 @@ pub(super) fn run(task: &Task<'_>, folder: &Path) -> Result<(), Failure> {
         .iter()
         .map(|name| output.path().join(format!("{name}.{}", format.extension())))
         .collect();
+    let original = Original {
+        audio: song_audio,
+        metadata: &metadata,
+    };
     let mut gain = 1.0;
-    let mut written = write(&paths, format, gain, song_audio, lanes()?)?;
+    let mut written = write(&paths, format, gain, &original, lanes()?)?;
     if written.peak > 1.0 && StemSet::clips(format) {
         // A hair less, so that rounding does not reach full scale again.
         gain = (1.0 - 1e-6) / written.peak;
-        written = write(&paths, format, gain, song_audio, lanes()?)?;
+        written = write(&paths, format, gain, &original, lanes()?)?;
     }
     let outputs = names
         .iter()
@@ -351,11 +359,12 @@ fn write(
     paths: &[PathBuf],
     format: OutputFormat,
     gain: f64,
-    song: &Audio,
+    Original { audio, metadata }: &Original<'_>,
     mut lanes: Vec<Lane<'_>>,
 ) -> Result<WrittenStems, Failure> {
-    let (channels, len) = song.samples().dim();
-    let mut set = StemSet::create(paths, format, song.sample_rate(), channels, len, gain)?;
+    let (channels, len) = audio.samples().dim();
+    let rate = audio.sample_rate();
+    let mut set = StemSet::create_with(paths, format, rate, channels, len, gain, metadata)?;
     for start in (0..len).step_by(CHUNK) {
         let end = (start + CHUNK).min(len);
         let parts = lanes

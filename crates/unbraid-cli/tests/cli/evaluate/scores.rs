@@ -153,7 +153,7 @@ fn the_table_shows_sources_mean_mixture_and_what_was_ignored() {
         "\n  mean ",
         "\n  mixture as drums ",
         "mixture: ref/mixture.wav / 2",
-        "ignored, not WAV or FLAC: est/unbraid.json",
+        "ignored, not audio that can be read: est/unbraid.json",
         "ignored, no reference of this name: est/residual.wav",
         "ignored, a mixture: est/mix.wav",
     ] {

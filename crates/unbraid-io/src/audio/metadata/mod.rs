@@ -5,6 +5,7 @@
 //! no name for is carried over as text of its own.
 
 mod chunks;
+mod containers;
 mod flac;
 mod tags;
 
@@ -106,7 +107,12 @@ impl Metadata {
             _ => (Self::default(), false),
         };
         if !is_wav {
-            match tags::read(source) {
+            let read = match kind {
+                Kind::Matroska => containers::matroska(source),
+                Kind::Caf => containers::caf(source).map_err(|error| error.to_string()),
+                _ => tags::read(source),
+            };
+            match read {
                 Ok(tags) => found.tags = tags,
                 Err(reason) => notes.push(format!(
                     "its tags could not be read ({reason}) and are not kept"

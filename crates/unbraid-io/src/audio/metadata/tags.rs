@@ -50,13 +50,16 @@ pub(super) fn read(source: &mut (impl Read + Seek + ?Sized)) -> Result<Option<Ta
             }
         }
     }
+    Ok(without_the_old_file(all))
+}
+
+/// The tag without what would be untrue of a new file; nothing if nothing is left.
+pub(super) fn without_the_old_file(mut tag: Tag) -> Option<Tag> {
     for key in OF_THE_OLD_FILE {
-        all.remove_key(key);
+        tag.remove_key(key);
     }
-    Ok(
-        (all.items().len() > 0 || !all.pictures().is_empty() || all.has_format_specific_items())
-            .then_some(all),
-    )
+    (tag.items().len() > 0 || !tag.pictures().is_empty() || tag.has_format_specific_items())
+        .then_some(tag)
 }
 
 fn said(error: impl std::fmt::Display) -> String {

@@ -12,7 +12,7 @@ use std::ops::Range;
 use ndarray::{Array2, ArrayView2, ArrayView3, s};
 
 use crate::model::LowRank;
-use crate::{Audio, Error, Stft};
+use crate::{Audio, Error, Stft, StftConfig};
 use regions::{Axes, Patch};
 use stem::{Comparison, Evidence};
 
@@ -36,6 +36,26 @@ impl Clues {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.regions.is_empty() && self.stems.is_empty()
+    }
+
+    /// Whether they can be said of these sources of this recording: what can be told before the long work.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Clues::on`].
+    pub fn check<S: AsRef<str>>(&self, sources: &[S], recording: &Audio) -> Result<(), Error> {
+        let stft = Stft::new(StftConfig::for_sample_rate(recording.sample_rate()))?;
+        let grid = Grid {
+            stft: &stft,
+            sample_rate: recording.sample_rate(),
+            frames: stft.frames(recording.len_samples()),
+        };
+        let hints = Hints::new(grid, sources)?.with_regions(&self.regions)?;
+        for stem in &self.stems {
+            hints.source("hint", &stem.source)?;
+            stem.check(recording)?;
+        }
+        Ok(())
     }
 
     /// What they say of the frames and bins of one transform of the recording.

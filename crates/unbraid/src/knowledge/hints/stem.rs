@@ -22,6 +22,24 @@ pub struct HintedStem {
     pub strength: f32,
 }
 
+impl HintedStem {
+    /// Whether it is as long as the recording, and its strength one that is allowed.
+    pub(super) fn check(&self, recording: &Audio) -> Result<(), Error> {
+        if !(0.0..=4.0).contains(&self.strength) {
+            return Err(Error::config("hint.strength", self.strength, "from 0 to 4"));
+        }
+        let shape = |audio: &Audio| vec![audio.len_samples(), audio.sample_rate() as usize];
+        if shape(&self.audio) != shape(recording) {
+            return Err(Error::Shape {
+                what: "the hinted stem (samples, rate)",
+                expected: shape(recording),
+                actual: shape(&self.audio),
+            });
+        }
+        Ok(())
+    }
+}
+
 /// How far a hinted stem is believed, and why.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Trust {
@@ -96,17 +114,7 @@ impl Evidence {
         stft: &Stft,
         frames: usize,
     ) -> Result<Self, Error> {
-        if !(0.0..=4.0).contains(&stem.strength) {
-            return Err(Error::config("hint.strength", stem.strength, "from 0 to 4"));
-        }
-        let shape = |audio: &Audio| vec![audio.len_samples(), audio.sample_rate() as usize];
-        if shape(&stem.audio) != shape(recording) {
-            return Err(Error::Shape {
-                what: "the hinted stem (samples, rate)",
-                expected: shape(recording),
-                actual: shape(&stem.audio),
-            });
-        }
+        stem.check(recording)?;
         let (said, recording) = (downmixed(&stem.audio)?, downmixed(recording)?);
         let mut shares = Vec::with_capacity(frames * stft.bins());
         let (mut agreement, mut most) = (0.0_f64, 0.0_f64);
