@@ -105,30 +105,29 @@ pub(crate) fn export(
     let hints = Hints::new(factorization.grid(), &present)?.with_regions(&regions)?;
     let mut drawn = None;
     if !hints.is_empty() {
-        sharing = Box::new(Hinted::of_parts(sharing, hints, owners)?);
+        sharing = Box::new(Hinted::of_parts(
+            sharing,
+            hints,
+            owners,
+            order.stems.render,
+        )?);
         let path = project.folder.join(REGIONS);
         write_regions(&path, &regions)?;
         drawn = Some(path.display().to_string());
     }
-    // As the command line does: stems say of themselves what the recording says.
-    let begin = project.input.start_secs * f64::from(project.audio.sample_rate());
-    let (metadata, _) = Metadata::read(Path::new(&project.input.path)).unwrap_or_default();
-    let metadata = metadata.in_span(begin.round() as u64, project.audio.len_samples() as u64);
+    let metadata = metadata(project);
     let mut attempt = |gain: f64| -> Result<f64, Failure> {
         let audio: &Audio = &project.audio;
-        let (channels, len) = (audio.channels(), audio.len_samples());
-        let rate = audio.sample_rate();
+        let (channels, len, rate) = (audio.channels(), audio.len_samples(), audio.sample_rate());
         let mut set =
             StemSet::create_with(&paths, order.format, rate, channels, len, gain, &metadata)?;
         let mut blocks = StemBlocks::new(audio, sharing.as_ref())?;
-        let total = blocks.frames();
         while let Some(block) = blocks.next() {
             set.write(block.view())?;
-            let done = blocks.frames_done();
             let progress = Progress {
                 stage: Stage::Render,
-                done,
-                total,
+                done: blocks.frames_done(),
+                total: blocks.frames(),
                 objective: None,
             };
             if observer.progress(&progress) == ControlFlow::Break(()) {
@@ -155,6 +154,13 @@ pub(crate) fn export(
         "commands": commands,
         "gain": gain,
     }))
+}
+
+/// What the recording's file says beside its samples: stems say the same of themselves, as the command line's do.
+fn metadata(project: &Project) -> Metadata {
+    let begin = project.input.start_secs * f64::from(project.audio.sample_rate());
+    let (metadata, _) = Metadata::read(Path::new(&project.input.path)).unwrap_or_default();
+    metadata.in_span(begin.round() as u64, project.audio.len_samples() as u64)
 }
 
 /// The regions of some sources.

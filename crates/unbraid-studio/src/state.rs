@@ -14,7 +14,7 @@ use unbraid::factorize::FactorizeConfig;
 use unbraid::group::{DecidedBy, Grouping, Overrides};
 use unbraid::knowledge::hints::{Hints, Regions};
 use unbraid::refit::{Wish, owners};
-use unbraid::sharing::{Hinted, Sharing};
+use unbraid::sharing::{Hinted, Sharing, StemsConfig};
 use unbraid_io::knowledge::read_regions;
 use unbraid_io::project::{
     FORMAT_VERSION, Input, Manifest, Objective, Program, read_fit, read_manifest, state_folder,
@@ -77,7 +77,12 @@ impl Sound {
         } else {
             let of = (fitted.revision, edits.regions.clone(), owners.clone());
             let sounds = Box::new(fitted.sounds.clone());
-            let hinted = Hinted::of_parts(sounds, hints.clone(), owners.clone())?;
+            let hinted = Hinted::of_parts(
+                sounds,
+                hints.clone(),
+                owners.clone(),
+                StemsConfig::default().render,
+            )?;
             (of, Arc::new(hinted))
         };
         let version = match before {

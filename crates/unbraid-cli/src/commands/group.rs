@@ -157,7 +157,7 @@ fn hinted(
         hints = compared(hints, sharing.as_ref(), audio)?;
         grouping.lean(hints.leanings(&factorization.fit.model)?.view());
         sharing = Box::new(factorization.sharing(&grouping.members(), stems)?);
-        sharing = Box::new(Hinted::new(sharing, hints.clone())?);
+        sharing = Box::new(Hinted::new(sharing, hints.clone(), stems.render)?);
     }
     Ok((hints, sharing))
 }

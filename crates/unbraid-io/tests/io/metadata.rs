@@ -236,7 +236,7 @@ fn tags_of_caf_and_matroska_are_kept() {
         let path = Path::new(env!("CARGO_MANIFEST_DIR"))
             .join("tests/data")
             .join(name);
-        for format in OutputFormat::ALL {
+        for format in [OutputFormat::Wav24, OutputFormat::Flac] {
             let written = rewritten(&path, &dir.path().join(name), format);
             for file in [&path, &written] {
                 let (found, _) = Metadata::read(file).unwrap();

@@ -87,13 +87,7 @@ pub(super) fn run(task: &Task<'_>, folder: &Path) -> Result<(), Failure> {
         ));
         names.push(RESIDUAL.to_owned());
     }
-    if let Some(name) = names
-        .iter()
-        .enumerate()
-        .find_map(|(at, name)| names[..at].contains(name).then_some(name))
-    {
-        return Err(Failure::usage(format!("`{name}` would be written twice")));
-    }
+    refuse_doubles(&names)?;
     let lanes = || -> Result<Vec<Lane<'_>>, Failure> {
         let mut lanes = Vec::new();
         for (stem, separation) in stems.iter().zip(&separations) {
@@ -159,6 +153,14 @@ fn print(args: &SeparateArgs, song: &Path, target: &Path, result: Manifest) -> R
         }
     }
     Ok(())
+}
+
+fn refuse_doubles(names: &[String]) -> Result<(), Failure> {
+    let mut seen = names.iter().enumerate();
+    match seen.find(|(at, name)| names[..*at].contains(name)) {
+        Some((_, name)) => Err(Failure::usage(format!("`{name}` would be written twice"))),
+        None => Ok(()),
+    }
 }
 
 /// The names of the files, without their endings.

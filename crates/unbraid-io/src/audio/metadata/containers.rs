@@ -33,6 +33,11 @@ const NAMES: [(&str, &str); 12] = [
 
 /// Read the tags and pictures of a Matroska file.
 pub(super) fn matroska(source: &mut dyn MediaSource) -> std::result::Result<Option<Tag>, String> {
+    let title = matroska_title(source).map_err(|error| error.to_string())?;
+    let mut texts: Vec<_> = title
+        .map(|title| ("TITLE".to_owned(), title))
+        .into_iter()
+        .collect();
     source
         .seek(SeekFrom::Start(0))
         .map_err(|error| error.to_string())?;
@@ -40,14 +45,15 @@ pub(super) fn matroska(source: &mut dyn MediaSource) -> std::result::Result<Opti
     let stream = MediaSourceStream::new(source, MediaSourceStreamOptions::default());
     let mut reader =
         MkvReader::try_new(stream, FormatOptions::default()).map_err(|error| error.to_string())?;
-    let mut texts = Vec::new();
     let mut metadata = reader.metadata();
     loop {
         if let Some(revision) = metadata.current() {
             let of_tracks = revision.per_track.iter().map(|track| &track.metadata);
             for container in std::iter::once(&revision.media).chain(of_tracks) {
                 for tag in &container.tags {
-                    texts.extend(text(&tag.raw.value).map(|text| (tag.raw.key.clone(), text)));
+                    // What it is said of stands before the name: `ALBUM@ARTIST`.
+                    let key = tag.raw.key.rsplit('@').next().unwrap_or_default();
+                    texts.extend(text(&tag.raw.value).map(|text| (key.to_owned(), text)));
                 }
             }
         }
@@ -68,6 +74,61 @@ pub(super) fn matroska(source: &mut dyn MediaSource) -> std::result::Result<Opti
         })
     });
     Ok(tag(texts, pictures))
+}
+
+/// The title that a Matroska file has beside its tags (RFC 9559, 5.1.2.12), which Symphonia passes over.
+fn matroska_title(source: &mut dyn MediaSource) -> Result<Option<String>> {
+    const SEGMENT: u64 = 0x1853_8067;
+    const INFO: u64 = 0x1549_A966;
+    const TITLE: u64 = 0x7BA9;
+    const CLUSTER: u64 = 0x1F43_B675;
+    let mut at = 0;
+    loop {
+        source.seek(SeekFrom::Start(at))?;
+        let Some((id, id_len)) = ebml_number(source, false)? else {
+            return Ok(None);
+        };
+        let Some((len, len_len)) = ebml_number(source, true)? else {
+            return Ok(None);
+        };
+        let body = at + id_len + len_len;
+        match id {
+            // What is inside of these comes next.
+            SEGMENT | INFO => at = body,
+            TITLE => {
+                let mut text = Vec::new();
+                source.take(len.min(MOST_BYTES)).read_to_end(&mut text)?;
+                let text = String::from_utf8_lossy(&text);
+                return Ok(Some(text.trim_end_matches('\0').to_owned()));
+            }
+            CLUSTER => return Ok(None),
+            _ => {
+                let Some(next) = body.checked_add(len) else {
+                    return Ok(None);
+                };
+                at = next;
+            }
+        }
+    }
+}
+
+/// A number of one to eight bytes, and how many it had; its marker is no part of a length, but of a name (RFC 8794, 4).
+fn ebml_number(source: &mut dyn MediaSource, is_len: bool) -> Result<Option<(u64, u64)>> {
+    let mut first = [0];
+    if fill_source(source, &mut first)? == 0 || first[0] == 0 {
+        return Ok(None);
+    }
+    let more = first[0].leading_zeros() as usize;
+    let marker = 0x80_u8 >> more;
+    let mut number = u64::from(if is_len { first[0] & !marker } else { first[0] });
+    let mut rest = [0; 7];
+    if fill_source(source, &mut rest[..more])? < more {
+        return Ok(None);
+    }
+    for byte in &rest[..more] {
+        number = number << 8 | u64::from(*byte);
+    }
+    Ok(Some((number, 1 + more as u64)))
 }
 
 fn text(value: &RawValue) -> Option<String> {

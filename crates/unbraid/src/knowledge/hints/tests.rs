@@ -239,8 +239,9 @@ fn what_is_drawn_moves_the_parts_of_a_source_as_it_moves_the_source() {
         let sharing = factorization.sharing(members, StemsConfig::default());
         Box::new(sharing.unwrap())
     };
-    let whole = Hinted::new(sharing(&members), hints.clone()).unwrap();
-    let parts = Hinted::of_parts(sharing(&each), hints.clone(), owners).unwrap();
+    let render = StemsConfig::default().render;
+    let whole = Hinted::new(sharing(&members), hints.clone(), render).unwrap();
+    let parts = Hinted::of_parts(sharing(&each), hints.clone(), owners, render).unwrap();
     let spectrum = factorization.stft.forward_block(&mixture, 8..20);
     let share = |sharing: &dyn Sharing| {
         let shape = (sharing.sources(), 12, factorization.stft.bins());
@@ -255,6 +256,6 @@ fn what_is_drawn_moves_the_parts_of_a_source_as_it_moves_the_source() {
             assert!((sum - expected).abs() < 1e-5, "{sum} for {expected}");
         }
     }
-    assert!(Hinted::of_parts(sharing(&each), hints.clone(), vec![0, 1]).is_err());
-    assert!(Hinted::of_parts(sharing(&each), hints, vec![0, 1, 2, 0]).is_err());
+    assert!(Hinted::of_parts(sharing(&each), hints.clone(), vec![0, 1], render).is_err());
+    assert!(Hinted::of_parts(sharing(&each), hints, vec![0, 1, 2, 0], render).is_err());
 }
