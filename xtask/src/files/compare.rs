@@ -37,13 +37,33 @@ pub(super) struct Found {
 }
 
 impl Row {
-    /// Whether it is aligned to the sample, or says that it cannot be, or is refused by name.
+    /// Whether it is read as the other decoder reads it, to the sample, and lies where the recording does, or says that this
+    /// cannot be known; or is refused as it should be.
     pub(super) fn is_fine(&self) -> bool {
         match &self.found {
-            Ok(found) => found.delay == Delay::Unstated || found.lag == 0,
-            Err(reason) => reason.contains("unsupported"),
+            Ok(found) => {
+                let most = if is_lossless(&found.codec) {
+                    0.0
+                } else {
+                    LOSSY
+                };
+                found.peer_lag == 0
+                    && found.peer_difference <= most
+                    && (found.delay == Delay::Unstated || found.lag == 0)
+            }
+            Err(reason) => REFUSED.contains(&self.name) && reason.contains("unsupported"),
         }
     }
+}
+
+/// What is not read.
+const REFUSED: [&str; 2] = ["Opus", "AAC 5.1 in M4A"];
+
+/// By how much two decoders of a lossy format may differ: they round in different places.
+const LOSSY: f32 = 1e-4;
+
+fn is_lossless(codec: &str) -> bool {
+    codec.starts_with("pcm") || ["flac", "alac"].contains(&codec)
 }
 
 /// A second of music, or a few seconds at rates that no music has.

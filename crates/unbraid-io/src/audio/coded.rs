@@ -380,8 +380,19 @@ fn audio_codec(track: &Track) -> Option<&AudioCodecParameters> {
         .and_then(|params| params.audio())
 }
 
+/// Samples of a channel in one packet, at most: more is damage, and decoders would make room for it.
+const MOST_PACKET_SAMPLES: u64 = 1 << 20;
+
 fn decoder(codec: &AudioCodecParameters) -> Result<Box<dyn AudioDecoder>, DecodeError> {
     let mut codec = codec.clone();
+    if codec
+        .max_frames_per_packet
+        .is_some_and(|most| most > MOST_PACKET_SAMPLES)
+    {
+        return Err(DecodeError::DecodeError(
+            "packets longer than 1 048 576 samples",
+        ));
+    }
     if codec.codec == codec_ids::CODEC_ID_VORBIS
         && let Some(headers) = &mut codec.extra_data
     {
