@@ -1,6 +1,7 @@
 //! Recordings go out to other people's encoders; what we read of their files is compared, and `docs/formats.md` goes out.
 
 mod batch;
+mod big;
 mod cases;
 mod compare;
 mod corrupted;
@@ -70,9 +71,10 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     let damage = corrupted::sweep(&folder)?;
+    let big = big::run(&folder)?;
     let batch = batch::run(&folder)?;
     let speed = speed::measure(&folder)?;
-    let page = report::page(&rows, &damage, &batch, &speed);
+    let page = report::page(&rows, &damage, &big, &batch, &speed);
     if arguments.write {
         let path = root().join("docs/formats.md");
         std::fs::write(&path, page).with_context(|| format!("cannot write {}", path.display()))?;

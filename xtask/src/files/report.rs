@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use unbraid_io::audio::Delay;
 
 use super::batch::{Batch, MEMORY_MIB};
+use super::big::Big;
 use super::compare::Row;
 use super::corrupted::Damage;
 use super::speed::Speed;
@@ -47,7 +48,13 @@ pub(super) fn table(rows: &[Row]) -> String {
     text
 }
 
-pub(super) fn page(rows: &[Row], damage: &[Damage], batch: &Batch, speed: &[Speed]) -> String {
+pub(super) fn page(
+    rows: &[Row],
+    damage: &[Damage],
+    big: &Big,
+    batch: &Batch,
+    speed: &[Speed],
+) -> String {
     let mut text = format!(
         "# Formats\n\n\
          Made by `cargo xtask files --write`, which needs ffmpeg, sox, lame, flac, vorbis-tools and Python (the program needs none of them). \
@@ -55,6 +62,13 @@ pub(super) fn page(rows: &[Row], damage: &[Damage], batch: &Batch, speed: &[Spee
          compared by cross-correlation: late and longer are in samples.\n\n## What is read\n\n{}\n",
         table(rows)
     );
+    writeln!(
+        text,
+        "A recording of {:.2} GB (8 channels, 24 bit) is written as {} and read back: it has its length, and its last ten seconds are what was written.\n",
+        big.bytes as f64 / 1e9,
+        big.container
+    )
+    .ok();
     text.push_str(
         "## Damaged files\n\n\
          One hundred variants of each: bits flipped, cuts, pieces moved, the header of another format. All are read by one process that may \
