@@ -98,7 +98,7 @@ fn compared(
         Command::new(program)
     } else {
         let mut command = Command::new(env!("CARGO"));
-        command.args(["run", "--release", "--quiet", "-p", "unbraid-cli", "--"]);
+        command.args(["run", "--release", "--quiet", "--bin", "unbraid", "--"]);
         command
     };
     command
