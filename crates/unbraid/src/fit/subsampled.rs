@@ -28,8 +28,8 @@ const LEAST_SHARE: f32 = 1e-4;
 /// next, at every frame's own level. Of a recording that is too short to leave frames out (fewer than 128 frames for each
 /// component), this is `start` itself.
 ///
-/// In a long recording, this reaches what 200 exact iterations reach in about a third of the time that random factors need
-/// (`docs/speed.md`).
+/// In a recording of three minutes, this reaches what 200 exact iterations reach in two thirds of the time that random factors
+/// need, in the median (`docs/speed.md`); as with any start, another minimum may be the end.
 ///
 /// # Errors
 ///
