@@ -17,6 +17,7 @@ use anyhow::{Context, Result, ensure};
 use clap::{Args, ValueEnum};
 use serde::{Deserialize, Serialize};
 
+use self::scale::Way;
 use crate::{clips, date, root, scratch};
 
 /// What to measure.
@@ -39,10 +40,12 @@ pub(crate) struct Arguments {
 /// One part of the page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Part {
-    /// 10 minutes and an hour: memory and time
+    /// 10 minutes and an hour by two recipes: memory and time
     Time,
     /// Ten hours, killed once and resumed: half an hour and 10 GB
     Hours,
+    /// The same without the network and the fits in parts
+    BlindHours,
     /// Ten pieces against one fit, for every recipe
     Quality,
     /// Killed at ten random moments
@@ -85,12 +88,19 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     for part in &arguments.parts {
         match part {
             Part::Time => {
-                for secs in [600, 3600] {
-                    scale::keep(&mut results.scale, scale::run(work, secs, None)?);
+                for way in Way::ALL {
+                    for secs in [600, 3600] {
+                        scale::keep(&mut results.scale, scale::run(work, way, secs, None)?);
+                    }
                 }
             }
-            Part::Hours => {
-                scale::keep(&mut results.scale, scale::run(work, 36_000, Some(0.3))?);
+            Part::Hours | Part::BlindHours => {
+                let way = match part {
+                    Part::Hours => Way::Drums,
+                    _ => Way::Blind,
+                };
+                let row = scale::run(work, way, 36_000, Some(0.3))?;
+                scale::keep(&mut results.scale, row);
             }
             Part::Quality => results.quality = quality::run(work, &arguments.clips)?,
             Part::Kills => results.kills = Some(kills::run(work)?),

@@ -6,7 +6,7 @@ use std::fs;
 use anyhow::Result;
 
 use super::Results;
-use super::scale::Row;
+use super::scale::{Row, Way};
 use crate::root;
 
 const PLOT: &str = "images/long.svg";
@@ -47,8 +47,8 @@ fn text(results: &Results) -> Result<String> {
     );
     if !results.scale.is_empty() {
         page += "## Time and memory\n\n![Peak memory and time against length](images/long.svg)\n\n\
-                 | recording | pieces | peak memory, MB | time, s | × real time | SDR drums / guitar, dB | recording, GB | stems, GB | most on disk, GB | |\n\
-                 |---|---|---|---|---|---|---|---|---|---|\n";
+                 | recipe | recording | pieces | peak memory, MB | time, s | × real time | SDR drums / guitar, dB | recording, GB | stems, GB | most on disk, GB | |\n\
+                 |---|---|---|---|---|---|---|---|---|---|---|\n";
         for row in &results.scale {
             let gigabytes = |bytes: u64| format!("{:.2}", bytes as f64 / 1e9);
             let killed = row.killed_secs.map_or_else(String::new, |secs| {
@@ -56,7 +56,8 @@ fn text(results: &Results) -> Result<String> {
             });
             writeln!(
                 page,
-                "| {} | {} | {} | {:.0} | {:.1} | {} | {} | {} | {} | {killed} |",
+                "| {} | {} | {} | {} | {:.0} | {:.1} | {} | {} | {} | {} | {killed} |",
+                row.way.name(),
                 len(row.len_secs),
                 row.pieces,
                 megabytes(row.most_bytes),
@@ -243,31 +244,48 @@ fn plot(rows: &[Row]) -> Result<String> {
                 y(2147.0) - 6.0
             )?;
         }
-        let points: Vec<(f64, f64)> = rows
-            .iter()
-            .map(|row| (x(row.len_secs as f64), y(value(row))))
-            .collect();
-        let line: Vec<String> = points
-            .iter()
-            .map(|(x, y)| format!("{x:.1} {y:.1}"))
-            .collect();
-        if !line.is_empty() {
-            writeln!(
-                svg,
-                "<path d=\"M{}\" fill=\"none\" stroke=\"{color}\" stroke-width=\"2\"/>",
-                line.join("L")
-            )?;
-        }
-        for ((x, y), row) in points.iter().zip(rows) {
-            writeln!(
-                svg,
-                "<circle cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"4\" fill=\"{color}\"/><text x=\"{x:.1}\" y=\"{:.1}\" text-anchor=\"middle\" fill=\"{color}\">{:.0}</text>",
-                y - 10.0,
-                value(row)
-            )?;
+        for (way, dash) in Way::ALL.into_iter().zip(["none", "2 4"]) {
+            let rows = rows.iter().filter(|row| row.way == way);
+            let points: Vec<(f64, f64, f64)> = rows
+                .map(|row| (x(row.len_secs as f64), y(value(row)), value(row)))
+                .collect();
+            svg += &curve(&points, way, dash, color)?;
         }
     }
     svg += "</svg>\n";
+    Ok(svg)
+}
+
+/// The line of one recipe, with its values beside its points.
+fn curve(points: &[(f64, f64, f64)], way: Way, dash: &str, color: &str) -> Result<String> {
+    let Some((last_x, last_y, _)) = points.last() else {
+        return Ok(String::new());
+    };
+    let mut svg = String::new();
+    let line: Vec<String> = points
+        .iter()
+        .map(|(x, y, _)| format!("{x:.1} {y:.1}"))
+        .collect();
+    let (name, below) = match way {
+        Way::Drums => ("drums and the rest", -10.0),
+        Way::Blind => ("blind", 18.0),
+    };
+    writeln!(
+        svg,
+        "<path d=\"M{}\" fill=\"none\" stroke=\"{color}\" stroke-width=\"2\" stroke-dasharray=\"{dash}\"/>\
+                 <text x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"end\" fill=\"{color}\">{name}</text>",
+        line.join("L"),
+        last_x + 20.0,
+        last_y + 1.9 * below,
+    )?;
+    for (x, y, value) in points {
+        writeln!(
+            svg,
+            "<circle cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"4\" fill=\"{color}\"/>\
+                     <text x=\"{x:.1}\" y=\"{:.1}\" text-anchor=\"middle\" fill=\"{color}\">{value:.0}</text>",
+            y + below,
+        )?;
+    }
     Ok(svg)
 }
 

@@ -11,8 +11,37 @@ use unbraid_io::project::read_manifest;
 use super::material::{self, Takes};
 use super::process::{program, run as start};
 
+/// What the recording is separated by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub(super) enum Way {
+    /// As usual: the network, and fits in parts.
+    #[default]
+    Drums,
+    /// Free components alone.
+    Blind,
+}
+
+impl Way {
+    pub(super) const ALL: [Self; 2] = [Self::Drums, Self::Blind];
+
+    fn arguments(self) -> &'static [&'static str] {
+        match self {
+            Self::Drums => &[],
+            Self::Blind => &["--evidence", "features"],
+        }
+    }
+
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Drums => "drums and the rest",
+            Self::Blind => "blind (`--evidence features`)",
+        }
+    }
+}
+
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct Row {
+    pub(super) way: Way,
     pub(super) len_secs: usize,
     pub(super) secs: f64,
     pub(super) most_bytes: u64,
@@ -26,15 +55,15 @@ pub(super) struct Row {
     pub(super) most_disk_bytes: u64,
 }
 
-/// Replace the row of the same length.
+/// Replace the row of the same length and way.
 pub(super) fn keep(rows: &mut Vec<Row>, row: Row) {
-    rows.retain(|old| old.len_secs != row.len_secs);
+    rows.retain(|old| (old.len_secs, old.way) != (row.len_secs, row.way));
     rows.push(row);
-    rows.sort_by_key(|row| row.len_secs);
+    rows.sort_by_key(|row| (row.way as usize, row.len_secs));
 }
 
 /// Separate so many seconds; killed after a share of the pieces and resumed, if that is asked for.
-pub(super) fn run(work: &Path, len_secs: usize, killed: Option<f64>) -> Result<Row> {
+pub(super) fn run(work: &Path, way: Way, len_secs: usize, killed: Option<f64>) -> Result<Row> {
     const RATE: u32 = 44_100;
     let folder = work.join(format!("{len_secs}s"));
     if folder.exists() {
@@ -45,7 +74,8 @@ pub(super) fn run(work: &Path, len_secs: usize, killed: Option<f64>) -> Result<R
     let recording = material::write(&folder, Takes::of_demo(len)?, RATE, None)?;
     let out = folder.join("out");
     let pieces = out.join(".mixture.pieces");
-    let arguments = ["-s", "drums,guitar", "--format", "flac16"];
+    let usual = ["-s", "drums,guitar", "--format", "flac16"];
+    let arguments = [&usual[..], way.arguments()].concat();
     let mut most_disk = 0;
     let mut disk = |now: Duration, checked: &mut Duration| {
         if now > *checked + Duration::from_secs(2) {
@@ -60,7 +90,7 @@ pub(super) fn run(work: &Path, len_secs: usize, killed: Option<f64>) -> Result<R
         let mut checked = Duration::ZERO;
         let mut command = program();
         command.arg("separate").arg(&recording).arg("-o").arg(&out);
-        let (took, was_killed) = start(command.args(arguments), |now| {
+        let (took, was_killed) = start(command.args(&arguments), |now| {
             disk(now, &mut checked);
             wanted.exists()
         })?;
@@ -87,6 +117,7 @@ pub(super) fn run(work: &Path, len_secs: usize, killed: Option<f64>) -> Result<R
     let stems = ["drums", "guitar"].map(|stem| target.join(stem).with_extension("flac"));
     println!("{secs:.1} s, {} MB", most.max(took.most_bytes) / 1_000_000);
     let row = Row {
+        way,
         len_secs,
         secs,
         most_bytes: most.max(took.most_bytes),
