@@ -250,8 +250,52 @@ pub(crate) struct GroupArgs {
 pub(crate) struct LearnArgs {
     /// Folders of single notes (subfolders included), SFZ files, or single files. Names such as `A4v10.ogg` or
     /// `060-080.wav` tell note and loudness; pitches that no name tells are found by ear
-    #[arg(value_name = "NOTES", required = true)]
+    #[arg(value_name = "NOTES", required_unless_present_any = ["soundfont", "from"])]
     pub(crate) inputs: Vec<PathBuf>,
+
+    /// Learn from a preset of a SoundFont
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["inputs", "from"])]
+    pub(crate) soundfont: Option<PathBuf>,
+
+    /// The preset's number, as General MIDI counts from 0: 0 is the first piano
+    #[arg(long, value_name = "NUMBER", default_value_t = 0, value_parser = clap::value_parser!(u8).range(..128))]
+    pub(crate) preset: u8,
+
+    /// The preset's bank
+    #[arg(long, value_name = "NUMBER", default_value_t = 0, value_parser = clap::value_parser!(u8).range(..129))]
+    pub(crate) bank: u8,
+
+    /// Learn from a recording in which the source sounds alone, or from a span of one (--start, --duration)
+    #[arg(long, value_name = "FILE", conflicts_with = "inputs")]
+    pub(crate) from: Option<PathBuf>,
+
+    /// Where that span begins, in seconds
+    #[arg(
+        long,
+        value_name = "SECONDS",
+        requires = "from",
+        allow_negative_numbers = true
+    )]
+    pub(crate) start: Option<f64>,
+
+    /// How long it is, in seconds
+    #[arg(
+        long,
+        value_name = "SECONDS",
+        requires = "from",
+        allow_negative_numbers = true
+    )]
+    pub(crate) duration: Option<f64>,
+
+    /// The number of templates to learn from a recording
+    #[arg(
+        short = 'k',
+        long,
+        value_name = "COUNT",
+        default_value_t = 16,
+        requires = "from"
+    )]
+    pub(crate) components: usize,
 
     /// The dictionary to write
     #[arg(
@@ -364,6 +408,7 @@ pub(crate) struct RefitArgs {
 }
 
 #[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "flags of a command line")]
 pub(crate) struct EvaluateArgs {
     /// The true sources: a folder of stems, one file, or the root of MUSDB18-HQ or DSD100
     #[arg(value_name = "REFERENCES", required_unless_present = "aggregate")]
@@ -385,6 +430,10 @@ pub(crate) struct EvaluateArgs {
     /// Do not score the mixture: half the time, and no improvement over it
     #[arg(long, conflicts_with = "mixture")]
     pub(crate) no_baseline: bool,
+
+    /// Compare notes instead of audio: both are MIDI files or tables of notes, such as notes.csv beside the stems
+    #[arg(long, conflicts_with_all = ["map", "mixture", "no_baseline", "aggregate", "csv", "museval", "output"])]
+    pub(crate) notes: bool,
 
     /// Sum up files of scores as museval or -o write them, instead of scoring audio
     #[arg(long, value_name = "DIR", conflicts_with_all = ["references", "map", "mixture", "no_baseline",
@@ -643,10 +692,15 @@ pub(crate) struct KnowledgeArgs {
     #[arg(long, value_name = "SOURCE=FILE")]
     pub(crate) dictionary: Vec<String>,
 
-    /// The notes that the piano, or a source with a dictionary, plays: a MIDI file. With several dictionaries,
-    /// `SOURCE=FILE`
-    #[arg(long, value_name = "FILE")]
+    /// The notes that the piano, or a source with a dictionary, plays: a MIDI file, a table of notes, or one of its tracks by
+    /// number or name (`piano=song.mid#2`). Without a source it is for the only dictionary, or its tracks are for the sources of
+    /// their names. Can be repeated
+    #[arg(long, value_name = "[SOURCE=]FILE[#TRACK]")]
     pub(crate) score: Vec<String>,
+
+    /// Move scores into the recording's time first: they may begin elsewhere, and run faster or slower
+    #[arg(long, requires = "score")]
+    pub(crate) align: bool,
 
     /// What pitch is sung, for voice,piano: lines of seconds, Hz and perhaps a confidence, as Sonic Visualiser, Tony,
     /// pYIN and CREPE write them, and as `f0.csv` beside the stems. Below a confidence of 0.5 the recording decides

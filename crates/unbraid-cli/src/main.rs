@@ -12,6 +12,7 @@ mod cost;
 mod failure;
 mod hints;
 mod input;
+mod knowledge;
 mod progress;
 mod render;
 mod tracks;

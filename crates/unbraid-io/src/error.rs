@@ -230,6 +230,14 @@ pub enum Error {
         /// What is wrong.
         reason: String,
     },
+    /// A SoundFont is damaged, or has not what is asked for.
+    #[error("not a usable SoundFont ({reason}): {}", path.display())]
+    SoundFont {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        reason: String,
+    },
     /// There is nothing to learn notes from.
     #[error("no notes to learn from ({reason}): {}", path.display())]
     Notes {
@@ -296,9 +304,12 @@ impl Error {
                 Some("check the free space, and that you may write there; or choose another -o")
             }
             Self::Dictionary { .. } => Some("make it again with `unbraid learn`"),
-            Self::Midi { .. } => {
-                Some("a standard MIDI file (.mid) with notes outside of channel 10 is wanted")
-            }
+            Self::Midi { .. } => Some(
+                "a standard MIDI file (.mid) with notes outside of channel 10 is wanted, or a table with the columns onset, offset, note",
+            ),
+            Self::SoundFont { .. } => Some(
+                "a SoundFont 2 file (.sf2) and one of its presets are wanted (--preset, --bank)",
+            ),
             Self::Lyrics { .. } => Some(
                 "LRC, UltraStar, TextGrid, HTS or Audacity labels are wanted: text without times can be timed in Audacity \
                  (labels), or by a forced aligner that writes a TextGrid",

@@ -1,5 +1,7 @@
 //! A recording comes in; its stems go out: the whole chain in one place.
 
+use std::borrow::Cow;
+
 use serde::{Deserialize, Serialize};
 
 use crate::factorize::{FactorizeConfig, factorize_after};
@@ -7,7 +9,7 @@ use crate::fit::FitConfig;
 use crate::group::{Basis, Kind, Overrides, Source, group_by};
 use crate::knowledge::hints::{Clues, Grid};
 use crate::knowledge::onsets::Onset;
-use crate::knowledge::{Dictionary, Lyrics, Melody, Score};
+use crate::knowledge::{Dictionary, Lyrics, Melody, Score, align};
 use crate::mask::Render;
 use crate::observe::Observer;
 use crate::recipe::voice_piano::{Known, VoicePianoConfig, voice_piano};
@@ -38,6 +40,8 @@ pub struct SeparateConfig {
     /// Sources whose sound is known.
     #[serde(skip)]
     pub instruments: Vec<Instrument>,
+    /// Whether their scores are moved into the recording's time.
+    pub align: bool,
     /// How they are used.
     pub informed: InformedConfig,
     /// When drums are struck, if that is known.
@@ -107,8 +111,44 @@ pub fn separate(
         let names: Vec<&str> = config.sources.iter().map(|it| it.name.as_str()).collect();
         config.clues.check(&names, audio)?;
     }
-    let separation = by_recipe(audio, config, observer)?;
-    with_clues(separation, audio, config, observer)
+    let (config, told) = scores_in_time(audio, config)?;
+    let mut separation = by_recipe(audio, &config, observer)?;
+    separation.notes.extend(told);
+    with_clues(separation, audio, &config, observer)
+}
+
+/// With the scores in the recording's time, and what the user should know of that. They are of one piece of music: what
+/// moves one moves all.
+fn scores_in_time<'a>(
+    audio: &Audio,
+    config: &'a SeparateConfig,
+) -> Result<(Cow<'a, SeparateConfig>, Option<String>), Error> {
+    let mut whole = Score::default();
+    for score in config.instruments.iter().filter_map(|it| it.score.as_ref()) {
+        whole.notes.extend(&score.notes);
+        whole.pedals.extend(&score.pedals);
+    }
+    let unmoved = (Cow::Borrowed(config), None);
+    if whole.notes.is_empty() || !config.align {
+        return Ok(unmoved);
+    }
+    whole
+        .pedals
+        .sort_by(|a, b| a.time_secs.total_cmp(&b.time_secs));
+    let alignment = align(audio, &whole)?;
+    let told = format!(
+        "the score's notes were moved by {:.2} s (median) into the recording's time",
+        alignment.moved_secs(&whole)
+    );
+    let mut config = config.clone();
+    for score in config
+        .instruments
+        .iter_mut()
+        .filter_map(|it| it.score.as_mut())
+    {
+        *score = score.aligned(&alignment);
+    }
+    Ok((Cow::Owned(config), Some(told)))
 }
 
 /// Weigh the clues of `config` into what was found without them ([`under_hints`]): the second half of [`separate`].

@@ -3,6 +3,7 @@
 mod aggregate;
 mod export;
 mod load;
+mod notes;
 mod pairs;
 mod score;
 mod table;
@@ -53,6 +54,9 @@ struct Outcome {
 pub(crate) fn run(args: &EvaluateArgs) -> Result<(), Failure> {
     if let Some(folder) = &args.aggregate {
         return aggregate::run(args, folder);
+    }
+    if args.notes {
+        return notes::run(args);
     }
     let settings = Settings::new(&args.measure, !args.no_baseline, args.common.span()?)?;
     let maps = args

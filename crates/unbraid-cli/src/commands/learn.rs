@@ -3,19 +3,28 @@
 use std::path::Path;
 
 use unbraid::StftConfig;
-use unbraid::knowledge::{Dictionary, Provenance, learn};
+use unbraid::knowledge::{Dictionary, Example, Provenance, learn};
+use unbraid::recipe::{learn_span, note_stft};
 use unbraid_io::atomic::OutputFile;
-use unbraid_io::knowledge::{dictionary_bytes, read_notes};
+use unbraid_io::audio::{Span, read_audio};
+use unbraid_io::knowledge::{dictionary_bytes, read_notes, read_soundfont};
 
 use super::print_json;
 use crate::args::LearnArgs;
 use crate::failure::Failure;
+use crate::progress::Line;
 
 pub(crate) fn run(args: &LearnArgs) -> Result<(), Failure> {
     // Before the long work: whether there is a place for the result.
     let file = OutputFile::create(&args.output, args.overwrite)?;
-    let (dictionary, notes) = learn_notes(args)?;
-    let dictionary = if args.no_examples {
+    let (dictionary, notes) = if let Some(file) = &args.soundfont {
+        learn_soundfont(args, file)?
+    } else if let Some(file) = &args.from {
+        learn_recording(args, file)?
+    } else {
+        learn_notes(args)?
+    };
+    let dictionary = if args.no_examples && !dictionary.examples().is_empty() {
         dictionary.without_examples()?
     } else {
         dictionary
@@ -60,23 +69,66 @@ fn learn_notes(args: &LearnArgs) -> Result<(Dictionary, Vec<String>), Failure> {
         }
         examples.extend(found.examples);
     }
-    let rate = examples
-        .iter()
-        .map(unbraid::knowledge::Example::sample_rate)
-        .max()
-        .unwrap_or(44_100);
+    let dictionary = learn_examples(args, examples, names(&args.inputs))?;
+    Ok((dictionary, notes))
+}
+
+/// Learn from a preset of a SoundFont.
+fn learn_soundfont(args: &LearnArgs, file: &Path) -> Result<(Dictionary, Vec<String>), Failure> {
+    let played = read_soundfont(file, args.bank, args.preset)?;
+    let origin = format!(
+        "{}, bank {}, preset {} ({})",
+        names(&[file]),
+        args.bank,
+        args.preset,
+        played.name
+    );
+    Ok((learn_examples(args, played.examples, origin)?, Vec::new()))
+}
+
+fn learn_examples(
+    args: &LearnArgs,
+    examples: Vec<Example>,
+    origin: String,
+) -> Result<Dictionary, Failure> {
+    let rate = examples.iter().map(Example::sample_rate).max();
+    let rate = rate.unwrap_or(44_100);
     let stft = args.fft_len.map_or_else(
         || StftConfig::for_sample_rate(rate),
         StftConfig::with_fft_len,
     );
-    let provenance = Provenance {
-        origin: names(&args.inputs),
+    let provenance = provenance(args, origin);
+    Ok(learn(&args.kind, examples, stft, rate, provenance)?)
+}
+
+/// Learn from a recording of one source alone, or a span of it.
+fn learn_recording(args: &LearnArgs, file: &Path) -> Result<(Dictionary, Vec<String>), Failure> {
+    let span = Span {
+        start_secs: args.start.unwrap_or(0.0),
+        duration_secs: args.duration,
+    };
+    let audio = read_audio(file, span)?.audio;
+    let rate = audio.sample_rate();
+    let stft = args
+        .fft_len
+        .map_or_else(|| note_stft(rate), StftConfig::with_fft_len);
+    let mut line = Line::new(&file.display().to_string(), args.quiet || args.json);
+    let provenance = provenance(args, names(&[file]));
+    let settings = (stft, args.components);
+    let dictionary = learn_span(&args.kind, &audio, settings, provenance, &mut line)?;
+    line.finish();
+    let note =
+        "its templates have no notes: they may sound anywhere, and serve this transform and rate";
+    Ok((dictionary, vec![note.to_owned()]))
+}
+
+fn provenance(args: &LearnArgs, origin: String) -> Provenance {
+    Provenance {
+        origin,
         author: args.author.clone().unwrap_or_default(),
         licence: args.licence.clone().unwrap_or_default(),
         program: concat!("unbraid ", env!("CARGO_PKG_VERSION")).to_owned(),
-    };
-    let dictionary = learn(&args.kind, examples, stft, rate, provenance)?;
-    Ok((dictionary, notes))
+    }
 }
 
 /// The last parts of some paths: what a person calls them.

@@ -27,8 +27,8 @@ use unbraid::sharing::StemsConfig;
 use unbraid::{Audio, SeparateConfig, separate};
 use unbraid_io::audio::{OutputFormat, Span, read_audio};
 use unbraid_io::knowledge::{
-    read_dictionary, read_lyrics, read_melody, read_onsets, read_score, write_melody_csv,
-    write_midi, write_notes_csv, write_onsets,
+    read_lyrics, read_melody, read_onsets, write_melody_csv, write_midi, write_notes_csv,
+    write_onsets,
 };
 use unbraid_io::project::{Manifest, write_manifest};
 
@@ -112,73 +112,6 @@ fn sources(args: &SeparateArgs, overrides: &Overrides) -> Result<Vec<Source>, Fa
     }
 }
 
-/// What the user knows of the sources.
-fn instruments(knowledge: &KnowledgeArgs, sources: &[Source]) -> Result<Vec<Instrument>, Failure> {
-    let mut instruments: Vec<Instrument> = Vec::new();
-    for given in &knowledge.dictionary {
-        let (source, file) = match given.split_once('=') {
-            Some((source, file)) => (Some(source.trim().to_owned()), file),
-            None => (None, given.as_str()),
-        };
-        let dictionary = read_dictionary(Path::new(file))?;
-        let source = source.unwrap_or_else(|| dictionary.kind().to_owned());
-        if !sources.iter().any(|known| known.name == source) {
-            let names: Vec<&str> = sources.iter().map(|known| known.name.as_str()).collect();
-            return Err(Failure::usage(format!(
-                "--dictionary is for `{source}`, which is none of the sources {}",
-                names.join(", ")
-            )));
-        }
-        if instruments.iter().any(|known| known.source == source) {
-            return Err(Failure::usage(format!("`{source}` has two dictionaries")));
-        }
-        instruments.push(Instrument {
-            source,
-            dictionary: Some(dictionary),
-            score: None,
-        });
-    }
-    if instruments.is_empty() && !knowledge.score.is_empty() {
-        let mut pianos = sources
-            .iter()
-            .filter(|known| known.kind == Some(Kind::Piano));
-        if let (Some(piano), None) = (pianos.next(), pianos.next()) {
-            instruments.push(Instrument {
-                source: piano.name.clone(),
-                dictionary: None,
-                score: None,
-            });
-        }
-    }
-    for given in &knowledge.score {
-        let (source, file) = match given.split_once('=') {
-            Some((source, file)) if instruments.iter().any(|known| known.source == source) => {
-                (Some(source), file)
-            }
-            _ => (None, given.as_str()),
-        };
-        let score = read_score(Path::new(file))?;
-        let several = instruments.len() > 1;
-        let found = instruments
-            .iter_mut()
-            .find(|known| source.is_none_or(|source| known.source == source));
-        match found {
-            Some(_) if source.is_none() && several => {
-                return Err(Failure::usage(format!(
-                    "--score {file} is for one of several dictionaries: say which, such as --score piano={file}"
-                )));
-            }
-            Some(instrument) => instrument.score = Some(score),
-            None => {
-                return Err(Failure::usage(
-                    "--score says what an instrument plays, and needs to know how it sounds: add --dictionary (a piano alone needs none)",
-                ));
-            }
-        }
-    }
-    Ok(instruments)
-}
-
 /// How single strokes sound, as far as the user knows.
 pub(super) fn strokes(given: &[String]) -> Result<Vec<(String, Audio)>, Failure> {
     let each = given.iter().map(|given| {
@@ -205,7 +138,7 @@ impl Knowledge {
         let melody = knowledge.melody.as_deref().map(read_melody).transpose()?;
         let lyrics = knowledge.lyrics.as_deref().map(read_lyrics).transpose()?;
         Ok(Self {
-            instruments: instruments(knowledge, sources)?,
+            instruments: knowledge.instruments(sources)?,
             melody,
             lyrics,
         })
@@ -252,6 +185,7 @@ pub(super) fn settings(
         },
         stems: asked.stems,
         instruments: asked.known.instruments.clone(),
+        align: asked.knowledge.align,
         informed: InformedConfig {
             free: asked.knowledge.free,
             tune: !asked.knowledge.no_tuning,

@@ -1,5 +1,6 @@
 //! What the user knows: dictionaries, scores.
 
+use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
 
@@ -100,6 +101,142 @@ fn an_instrument_that_was_learnt_is_taken_out_of_a_mixture() {
     let error = energy(&mut stem.samples().iter().zip(&truth).map(|(a, b)| a - b));
     let ratio_db = 10.0 * (energy(&mut truth.iter().copied()) / error).log10();
     assert!(ratio_db > 15.0, "{ratio_db} dB");
+}
+
+#[test]
+fn a_score_out_of_time_is_moved_into_the_recordings() {
+    let dir = sandbox();
+    let run = |args: &[&str]| unbraid(dir.path()).args(args).assert().success();
+    run(&["learn", "notes", "-o", "piano.safetensors"]);
+    // The notes that are played, a fifth too fast and late.
+    let mut table = "onset,offset,note\n".to_owned();
+    for (onset, key) in [(0.25, 60), (1.0, 64), (1.75, 60)] {
+        let at = |secs: f64| secs / 1.2 + 0.8;
+        writeln!(table, "{},{},{key}", at(onset), at(onset + 0.7)).unwrap();
+    }
+    fs::write(dir.path().join("late.csv"), table).unwrap();
+    let output = run(&[
+        "separate",
+        "mixture.wav",
+        "--sources",
+        "piano,rest",
+        "--dictionary",
+        "piano.safetensors",
+        "--score",
+        "late.csv",
+        "--align",
+        "--free",
+        "4",
+    ]);
+    let said = String::from_utf8_lossy(&output.get_output().stdout).into_owned();
+    assert!(said.contains("into the recording's time"), "{said}");
+    let (truth, stem) = (
+        read(&dir.path().join("piano.wav")),
+        read(&dir.path().join("separated/mixture/piano.wav")),
+    );
+    let wanted = truth.samples();
+    let error = &stem.samples() - &wanted;
+    let ratio_db = 10.0 * (wanted.mapv(|x| x * x).sum() / error.mapv(|x| x * x).sum()).log10();
+    assert!(ratio_db > 12.0, "{ratio_db} dB");
+}
+
+#[test]
+fn a_span_in_which_a_source_sounds_alone_is_learnt() {
+    let dir = sandbox();
+    let run = |args: &[&str]| unbraid(dir.path()).args(args).assert();
+    let learn = [
+        "learn",
+        "--from",
+        "piano.wav",
+        "--start",
+        "0.2",
+        "--duration",
+        "1.5",
+        "-k",
+        "4",
+        "-o",
+        "span.safetensors",
+    ];
+    run(&learn).success();
+    let told = run(&["info", "span.safetensors"]).success();
+    let told = String::from_utf8_lossy(&told.get_output().stdout).into_owned();
+    assert!(
+        told.contains("4 templates") && told.contains("piano.wav"),
+        "{told}"
+    );
+    run(&[
+        "separate",
+        "mixture.wav",
+        "--sources",
+        "piano,rest",
+        "--dictionary",
+        "span.safetensors",
+        "--free",
+        "4",
+    ])
+    .success();
+    assert!(dir.path().join("separated/mixture/piano.wav").exists());
+}
+
+#[test]
+fn notes_heard_are_compared_with_notes_played() {
+    let dir = sandbox();
+    let table = "onset_secs,offset_secs,note\n0.26,0.9,60\n1.02,1.3,64\n2.5,3.0,72\n";
+    fs::write(dir.path().join("heard.csv"), table).unwrap();
+    let output = unbraid(dir.path())
+        .args(["evaluate", "--notes", "song.mid", "heard.csv", "--json"])
+        .assert()
+        .success();
+    let told: serde_json::Value = serde_json::from_slice(&output.get_output().stdout).unwrap();
+    assert_eq!(told["onsets"]["f1"], 2.0 / 3.0);
+    assert_eq!(told["onsets_and_offsets"]["precision"], 1.0 / 3.0);
+}
+
+#[test]
+fn what_cannot_be_learnt_from_is_refused_with_the_remedy() {
+    let dir = sandbox();
+    let noise: Vec<f32> = (0..RATE)
+        .scan(1_u32, |state, _| {
+            *state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            Some((*state >> 8) as f32 / 8_388_608.0 - 1.0)
+        })
+        .collect();
+    for folder in ["noise", "twice"] {
+        fs::create_dir(dir.path().join(folder)).unwrap();
+    }
+    write_mono(&dir.path().join("noise/hiss.wav"), &noise);
+    for name in ["C4v80", "piano C4v80"] {
+        write_mono(
+            &dir.path().join(format!("twice/{name}.wav")),
+            &struck(60.0, 1.0),
+        );
+    }
+    fs::write(
+        dir.path().join("broken.sf2"),
+        b"RIFF\x10\0\0\0sfbkLIST\xff\xff\xff\x7f",
+    )
+    .unwrap();
+    write_mono(&dir.path().join("silence.wav"), &vec![0.0; RATE as usize]);
+    for (args, words) in [
+        (&["learn", "noise"][..], "has a pitch"),
+        (&["learn", "twice"], "the same note of the same layer"),
+        (
+            &["learn", "--soundfont", "broken.sf2"],
+            "not a usable SoundFont",
+        ),
+        (&["learn", "--soundfont", "missing.sf2"], "missing.sf2"),
+        (&["learn", "--from", "silence.wav"], "silent"),
+        (
+            &["learn", "--from", "piano.wav", "--start", "-1"],
+            "--start is at least 0",
+        ),
+        (&["learn"], "NOTES"),
+    ] {
+        let output = unbraid(dir.path()).args(args).assert().failure();
+        let said = String::from_utf8_lossy(&output.get_output().stderr).into_owned();
+        assert!(said.contains(words), "{args:?}: {said}");
+        assert!(!dir.path().join("dictionary.safetensors").exists());
+    }
 }
 
 #[test]

@@ -8,6 +8,7 @@ use midly::num::{u4, u7, u15, u24, u28};
 use midly::{Format, Header, MetaMessage, MidiMessage, Smf, Timing, TrackEvent, TrackEventKind};
 use unbraid::knowledge::{Note, Pedal, Score};
 
+use super::note_table::parse_notes;
 use crate::Error;
 use crate::atomic::write_file;
 use crate::error::reading;
@@ -16,7 +17,8 @@ use crate::error::reading;
 const TICKS: u16 = 1000;
 const QUARTER_MICROS: u32 = 500_000;
 
-/// Read a score from a standard MIDI file: formats 0, 1 and 2, tempo map or SMPTE time, sustain pedal (controller 64).
+/// Read a score from a standard MIDI file: formats 0, 1 and 2, tempo map or SMPTE time, sustain pedal (controller 64); or from
+/// a table of notes, as [`super::write_notes_csv`] writes it and `mir_eval` reads it (onset, offset, pitch in Hz).
 ///
 /// A track of the score is a channel of a track of the file. Channel 10 is drums, whose numbers are no pitches, and is
 /// left out. A note that never ends, ends with its track.
@@ -27,7 +29,11 @@ const QUARTER_MICROS: u32 = 500_000;
 /// - [`Error::Midi`] if it is damaged, or holds no note.
 pub fn read_score(path: &Path) -> Result<Score, Error> {
     let bytes = fs::read(path).map_err(reading(path))?;
-    parse_score(&bytes).map_err(|reason| Error::Midi {
+    let score = match std::str::from_utf8(&bytes) {
+        Ok(text) if !bytes.starts_with(b"MThd") && !text.trim().is_empty() => parse_notes(text),
+        _ => parse_score(&bytes),
+    };
+    score.map_err(|reason| Error::Midi {
         path: path.to_owned(),
         reason,
     })
@@ -198,15 +204,55 @@ fn note(onset_secs: f64, offset_secs: f64, key: u8, velocity: u8, track: usize) 
     }
 }
 
-/// Notes that were heard as the bytes of a MIDI file: format 1, one track, half a millisecond to the tick.
+/// Notes that were heard as the bytes of a MIDI file: format 1, each track on a channel of its own, half a millisecond
+/// to the tick.
 #[must_use]
 pub fn midi_bytes(score: &Score) -> Vec<u8> {
+    let meta = |message| TrackEvent {
+        delta: u28::from(0),
+        kind: TrackEventKind::Meta(message),
+    };
+    let count = score.tracks.len().max(1);
+    let mut tracks = Vec::with_capacity(count);
+    for number in 0..count {
+        let mut track = Vec::new();
+        if number == 0 {
+            track.push(meta(MetaMessage::Tempo(u24::from(QUARTER_MICROS))));
+        }
+        let name = score.tracks.get(number).map_or("", String::as_str);
+        if !name.is_empty() {
+            track.push(meta(MetaMessage::TrackName(name.as_bytes())));
+        }
+        // Channel 10 is drums, whose numbers are no pitches.
+        let channel = u4::from([0, 1, 2, 3, 4, 5, 6, 7, 8, 10, 11, 12, 13, 14, 15][number % 15]);
+        let mut last = 0;
+        for (tick, _, message) in events(score, number) {
+            track.push(TrackEvent {
+                delta: u28::from(tick - last),
+                kind: TrackEventKind::Midi { channel, message },
+            });
+            last = tick;
+        }
+        track.push(meta(MetaMessage::EndOfTrack));
+        tracks.push(track);
+    }
+    let timing = Timing::Metrical(u15::from(TICKS));
+    let smf = Smf {
+        header: Header::new(Format::Parallel, timing),
+        tracks,
+    };
+    let mut bytes = Vec::new();
+    smf.write_std(&mut bytes).expect("memory does not refuse");
+    bytes
+}
+
+/// What happens in a track: tick, order at one tick (what ends comes before what begins), message.
+fn events(score: &Score, track: usize) -> Vec<(u32, u8, MidiMessage)> {
     let tick = |secs: f64| {
         (secs.max(0.0) * f64::from(TICKS) * 1e6 / f64::from(QUARTER_MICROS)).round() as u32
     };
-    // (tick, order at one tick, message): what ends comes before what begins.
     let mut events: Vec<(u32, u8, MidiMessage)> = Vec::new();
-    for note in &score.notes {
+    for note in score.notes.iter().filter(|note| note.track == track) {
         let (key, vel) = (
             u7::from(note.key.min(127)),
             u7::from(note.velocity.clamp(1, 127)),
@@ -217,7 +263,7 @@ pub fn midi_bytes(score: &Score) -> Vec<u8> {
         let vel = u7::from(64);
         events.push((end, 0, MidiMessage::NoteOff { key, vel }));
     }
-    for pedal in &score.pedals {
+    for pedal in score.pedals.iter().filter(|pedal| pedal.track == track) {
         let value = u7::from(if pedal.down { 127 } else { 0 });
         let controller = u7::from(64);
         events.push((
@@ -227,31 +273,7 @@ pub fn midi_bytes(score: &Score) -> Vec<u8> {
         ));
     }
     events.sort_by_key(|&(tick, order, _)| (tick, order));
-    let meta = |message| TrackEvent {
-        delta: u28::from(0),
-        kind: TrackEventKind::Meta(message),
-    };
-    let mut track = vec![meta(MetaMessage::Tempo(u24::from(QUARTER_MICROS)))];
-    let mut last = 0;
-    for (tick, _, message) in events {
-        track.push(TrackEvent {
-            delta: u28::from(tick - last),
-            kind: TrackEventKind::Midi {
-                channel: u4::from(0),
-                message,
-            },
-        });
-        last = tick;
-    }
-    track.push(meta(MetaMessage::EndOfTrack));
-    let timing = Timing::Metrical(u15::from(TICKS));
-    let smf = Smf {
-        header: Header::new(Format::Parallel, timing),
-        tracks: vec![track],
-    };
-    let mut bytes = Vec::new();
-    smf.write_std(&mut bytes).expect("memory does not refuse");
-    bytes
+    events
 }
 
 /// Write notes that were heard as MIDI.
@@ -261,32 +283,6 @@ pub fn midi_bytes(score: &Score) -> Vec<u8> {
 /// [`Error::Write`] if the system refuses.
 pub fn write_midi(path: &Path, score: &Score) -> Result<(), Error> {
     write_file(path, &midi_bytes(score))
-}
-
-/// Write notes that were heard as CSV: `onset_secs,offset_secs,note,velocity,confidence`.
-///
-/// # Errors
-///
-/// [`Error::Write`] if the system refuses.
-pub fn write_notes_csv(path: &Path, score: &Score) -> Result<(), Error> {
-    let mut text = "onset_secs,offset_secs,note,velocity,confidence\n".to_owned();
-    for note in &score.notes {
-        use std::fmt::Write;
-        let Note {
-            onset_secs,
-            offset_secs,
-            key,
-            velocity,
-            confidence,
-            ..
-        } = note;
-        writeln!(
-            text,
-            "{onset_secs:.4},{offset_secs:.4},{key},{velocity},{confidence:.3}"
-        )
-        .expect("a string does not refuse");
-    }
-    write_file(path, text.as_bytes())
 }
 
 #[cfg(test)]
@@ -310,6 +306,16 @@ mod tests {
                 },
             ],
             tracks: vec![String::new()],
+        };
+        assert_eq!(parse_score(&midi_bytes(&score)).unwrap(), score);
+    }
+
+    #[test]
+    fn tracks_keep_their_names_and_notes() {
+        let score = Score {
+            notes: vec![note(0.25, 1.0, 60, 80, 0), note(0.5, 2.125, 64, 1, 1)],
+            pedals: Vec::new(),
+            tracks: vec!["piano".to_owned(), "organ".to_owned()],
         };
         assert_eq!(parse_score(&midi_bytes(&score)).unwrap(), score);
     }

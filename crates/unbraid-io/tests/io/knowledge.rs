@@ -5,7 +5,9 @@ use std::path::Path;
 
 use unbraid::StftConfig;
 use unbraid::knowledge::{Dictionary, Example, Provenance, learn};
-use unbraid_io::knowledge::{parse_dictionary, read_dictionary, read_notes, write_dictionary};
+use unbraid_io::knowledge::{
+    parse_dictionary, read_dictionary, read_notes, read_soundfont, write_dictionary,
+};
 
 use crate::helpers::Wav;
 
@@ -150,4 +152,117 @@ fn folders_that_cannot_be_learnt_from_say_why() {
         said.contains("A4v1.wav") && said.contains("A4_v1.wav") && said.contains("same note"),
         "{said}"
     );
+}
+
+/// A chunk of a RIFF file.
+fn chunk(name: &[u8; 4], body: &[u8]) -> Vec<u8> {
+    let len = (body.len() as u32).to_le_bytes();
+    [&name[..], &len, body].concat()
+}
+
+/// Words of 16 bits.
+fn words(values: &[u16]) -> Vec<u8> {
+    values
+        .iter()
+        .flat_map(|value| value.to_le_bytes())
+        .collect()
+}
+
+/// A name of twenty bytes.
+fn name(text: &str) -> Vec<u8> {
+    let mut bytes = text.as_bytes().to_vec();
+    bytes.resize(20, 0);
+    bytes
+}
+
+/// A SoundFont with one preset, of one sample of 220 Hz that is looped.
+fn soundfont() -> Vec<u8> {
+    const PERIOD: usize = 100;
+    const LEN: usize = 40 * PERIOD;
+    const FONT_RATE: u32 = 22_000;
+    let samples: Vec<u8> = (0..LEN + 46)
+        .flat_map(|n| {
+            let phase = std::f32::consts::TAU * (n % PERIOD) as f32 / PERIOD as f32;
+            let value = if n < LEN {
+                phase.sin() + 0.5 * (2.0 * phase).sin()
+            } else {
+                0.0
+            };
+            ((value * 12_000.0) as i16).to_le_bytes()
+        })
+        .collect();
+    // Bags say where generators and modulators begin, and the last one where they end.
+    let bag = |generators: u16| words(&[0, 0, generators, 0]);
+    let modulators = vec![0_u8; 10];
+    let preset = |text, bag: u16| [name(text), words(&[0, 0, bag]), vec![0; 12]].concat();
+    let instrument = |text, bag: u16| [name(text), words(&[bag])].concat();
+    let header = |text: &str, kind: u16| {
+        let longs = [
+            0,
+            LEN as u32,
+            PERIOD as u32,
+            (LEN - PERIOD) as u32,
+            FONT_RATE,
+        ];
+        let longs: Vec<u8> = longs.iter().flat_map(|long| long.to_le_bytes()).collect();
+        [name(text), longs, vec![57, 0], words(&[0, kind])].concat()
+    };
+    // Generators: 41 instrument, 54 loops (1), 53 sample.
+    let parts = [
+        chunk(b"phdr", &[preset("organ", 0), preset("EOP", 1)].concat()),
+        chunk(b"pbag", &bag(1)),
+        chunk(b"pmod", &modulators),
+        chunk(b"pgen", &words(&[41, 0, 0, 0])),
+        chunk(
+            b"inst",
+            &[instrument("pipe", 0), instrument("EOI", 1)].concat(),
+        ),
+        chunk(b"ibag", &bag(2)),
+        chunk(b"imod", &modulators),
+        chunk(b"igen", &words(&[54, 1, 53, 0, 0, 0])),
+        chunk(b"shdr", &[header("wave", 1), header("EOS", 0)].concat()),
+    ];
+    let info = [chunk(b"ifil", &words(&[2, 1])), chunk(b"INAM", b"made\0\0")].concat();
+    let list = |kind: &[u8; 4], body: &[u8]| chunk(b"LIST", &[&kind[..], body].concat());
+    let body = [
+        list(b"INFO", &info),
+        list(b"sdta", &chunk(b"smpl", &samples)),
+        list(b"pdta", &parts.concat()),
+    ]
+    .concat();
+    chunk(b"RIFF", &[b"sfbk", &body[..]].concat())
+}
+
+#[test]
+fn a_soundfont_plays_its_notes_and_damage_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("made.sf2");
+    let whole = soundfont();
+    fs::write(&path, &whole).unwrap();
+    let played = read_soundfont(&path, 0, 0).unwrap();
+    assert_eq!(played.name, "organ");
+    // Every third key of a piano, in two layers.
+    assert_eq!(played.examples.len(), 60);
+    let middle = played
+        .examples
+        .iter()
+        .find(|example| example.note() == Some(57.0))
+        .unwrap();
+    let heard = middle.clone().with_detected_note().note().unwrap();
+    assert!((heard - 57.0).abs() < 0.05, "{heard}");
+    let said = read_soundfont(&path, 0, 3).unwrap_err().to_string();
+    assert!(said.contains("no preset 3; it has 0"), "{said}");
+    for len in [
+        0,
+        11,
+        40,
+        300,
+        whole.len() / 2,
+        whole.len() - 300,
+        whole.len() - 1,
+    ] {
+        fs::write(&path, &whole[..len]).unwrap();
+        let said = read_soundfont(&path, 0, 0).unwrap_err().to_string();
+        assert!(said.contains("not a usable SoundFont"), "{len}: {said}");
+    }
 }

@@ -7,6 +7,7 @@
 //! | BSS Eval 3 sources: SDR, SIR, SAR | [`bss_eval_sources`] and framewise | any filter of 512 samples | older papers |
 //! | SI-SDR, SI-SIR, SI-SAR | [`si_sdr()`] | one gain | speech, recent papers |
 //! | SNR | [`snr_db`] | nothing | |
+//! | notes heard: precision, recall, F1 | [`note_scores`] | 50 ms | MIREX |
 //!
 //! All measures are pure functions, count in `f64`, and give the same result on any number of
 //! threads. Sources are lists of arrays `(channels, samples)`, such as
@@ -20,6 +21,7 @@ mod correlation;
 mod decibels;
 mod filters;
 mod fourier;
+mod notes;
 mod permutation;
 mod projection;
 mod scores;
@@ -28,6 +30,7 @@ mod signals;
 mod v3;
 pub mod v4;
 
+pub use notes::{NoteConfig, NoteScores, note_matches, note_scores};
 pub use permutation::best_order;
 pub use scores::{FrameConfig, FrameScores, FramewiseScores, Ratios, Scores, median};
 pub use si_sdr::{ScaleInvariantRatios, si_sdr, snr_db};

@@ -293,7 +293,8 @@ impl Dictionary {
     /// # Errors
     ///
     /// - [`Error::Config`] if the transform is not allowed.
-    /// - [`Error::Analysis`] if the dictionary is of another transform and carries no examples.
+    /// - [`Error::Analysis`] if the dictionary carries no examples, and is of another transform than its mean spectra, if it
+    ///   carries them, can be read off for: one with as long a window.
     pub fn at(&self, stft: StftConfig, sample_rate: u32) -> Result<Self, Error> {
         Stft::new(stft)?;
         let same = (stft.window, stft.window_len, stft.fft_len, sample_rate)
@@ -310,10 +311,7 @@ impl Dictionary {
             return Ok(again);
         }
         if self.examples.is_empty() {
-            return Err(Error::Analysis {
-                made: describe(self.stft, self.sample_rate),
-                wanted: describe(stft, sample_rate),
-            });
+            return self.read_anew(stft, sample_rate);
         }
         let (atoms, means) = analyze(&self.examples, stft, sample_rate)?;
         let mut other = Self::from_means(
@@ -328,6 +326,40 @@ impl Dictionary {
             other = other.retuned(self.cents)?;
         }
         Ok(other)
+    }
+
+    /// The same means on the bins of another transform, if its window is as long.
+    fn read_anew(&self, stft: StftConfig, sample_rate: u32) -> Result<Self, Error> {
+        /// How much longer or shorter a window may be: partials are as much too wide or narrow.
+        const MOST_RATIO: f64 = 1.1;
+        let secs = |stft: StftConfig, rate: u32| stft.window_len as f64 / f64::from(rate);
+        let ratio = secs(stft, sample_rate) / secs(self.stft, self.sample_rate);
+        let alike =
+            stft.window == self.stft.window && (1.0 / MOST_RATIO..=MOST_RATIO).contains(&ratio);
+        let Some(means) = self.means.as_ref().filter(|_| alike) else {
+            return Err(Error::Analysis {
+                made: describe(self.stft, self.sample_rate),
+                wanted: describe(stft, sample_rate),
+            });
+        };
+        let fine_hz =
+            |stft: StftConfig, rate: u32| f64::from(rate) / (stft.fft_len * FINENESS) as f64;
+        let step = fine_hz(stft, sample_rate) / fine_hz(self.stft, self.sample_rate);
+        let bins = fine_bins(stft.fft_len / 2 + 1);
+        let mut other = Array2::zeros((bins, self.atoms.len()));
+        for (mut out, column) in other.columns_mut().into_iter().zip(means.columns()) {
+            for (bin, out) in out.iter_mut().enumerate() {
+                *out = at_fine(column, bin as f64 * step);
+            }
+        }
+        let ratio = 2.0_f64.powf(f64::from(self.cents) / 1200.0);
+        Ok(Self {
+            templates: read_off(other.view(), |hz| hz / ratio, sample_rate, stft.fft_len),
+            means: Some(other),
+            stft,
+            sample_rate,
+            ..self.clone()
+        })
     }
 
     /// The whole instrument tuned sharper by so many cents, from where it is now: `D_c(f) = D(f / 2^(c/1200))`.
@@ -716,6 +748,30 @@ mod tests {
         let error = bare.at(StftConfig::with_fft_len(4096), RATE).unwrap_err();
         let said = error.to_string();
         assert!(said.contains("2048") && said.contains("4096"), "{said}");
+    }
+
+    #[test]
+    fn without_examples_means_serve_another_rate_under_as_long_a_window() {
+        let made = made(&[60.0]);
+        let other = StftConfig {
+            window_len: 4096,
+            ..StftConfig::with_fft_len(4096)
+        };
+        let (bare, truth) = (
+            made.without_examples()
+                .unwrap()
+                .at(other, 2 * RATE)
+                .unwrap(),
+            made.at(other, 2 * RATE).unwrap(),
+        );
+        assert_eq!(bare.templates().dim(), truth.templates().dim());
+        for slice in 0..5 {
+            let alike = cosine(
+                bare.templates().column(slice),
+                truth.templates().column(slice),
+            );
+            assert!(alike > 0.99, "slice {slice}: {alike}");
+        }
     }
 
     #[test]

@@ -9,6 +9,7 @@
 //! | [`Lyrics`] | which words are sung when | when the voice sounds, and whether on a pitch |
 //! | [`Melody`] | what pitch is sung when | which glottal comb may sound |
 
+mod align;
 pub mod dictionary;
 mod embedded;
 mod example;
@@ -20,6 +21,7 @@ pub mod onsets;
 mod pitch;
 mod score;
 
+pub use align::{Alignment, align};
 pub use dictionary::{Atom, Dictionary, FINENESS, Parts, Provenance};
 pub use embedded::{built_in_piano, embedded_bytes};
 pub use example::{Example, LIFE_SECS, SLICES_SECS, learn};

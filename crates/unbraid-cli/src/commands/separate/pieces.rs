@@ -37,6 +37,7 @@ use super::{Task, at_rate, compact, manifest, stem_files, write_heard};
 use crate::cost::{self, Shape};
 use crate::failure::Failure;
 use crate::input::is_standard;
+use crate::knowledge::score_file;
 use crate::progress::Line;
 use crate::render::StemFile;
 
@@ -227,6 +228,11 @@ impl<'a> Work<'a> {
     pub(super) fn run(&self, overwrite: bool, line: &mut Line) -> Result<Manifest, Failure> {
         let Self { task, target, .. } = *self;
         let args = task.args;
+        if self.config.align {
+            return Err(Failure::usage(
+                "--align needs the whole recording in memory: allow more (--memory), or align the score before",
+            ));
+        }
         let span = args.common.span()?;
         let pieces = self.cut.pieces(self.survey.len_samples)?;
         let settings = task.settings(&self.config)?;
@@ -317,6 +323,7 @@ impl<'a> Work<'a> {
         let mut known = vec![format!("hint strength {}", hints.hint_strength)];
         for text in given.chain(paths) {
             let path = text.split_once('=').map_or(text.as_str(), |(_, path)| path);
+            let (path, _) = score_file(path);
             known.push(format!("{text}: {}", sha256_of_file(Path::new(path))?));
         }
         Ok(known)
@@ -355,6 +362,8 @@ impl<'a> Work<'a> {
         journal: &Journal,
     ) -> Result<SeparateConfig, Failure> {
         let mut config = self.config.clone();
+        // A piece is too little to tell a score's time by.
+        config.align = false;
         let (start, end) = (self.secs(piece.read.start), self.secs(piece.read.end));
         for instrument in &mut config.instruments {
             let score = instrument.score.as_ref();
@@ -509,6 +518,9 @@ impl<'a> Work<'a> {
                 ", each with a model of its own"
             }
         )];
+        if self.config.instruments.iter().any(|it| it.score.is_some()) {
+            notes.push("the score was taken to be in time with the recording".to_owned());
+        }
         let mut said: Vec<(&str, Vec<usize>)> = Vec::new();
         for (index, record) in records.iter().enumerate() {
             for note in &record.notes {
