@@ -144,15 +144,23 @@ impl Spectrogram {
                 });
             }
         }
-        check_non_negative(
-            "the spectrogram",
-            values.indexed_iter().map(|((c, f, t), &v)| ([c, f, t], v)),
-        )?;
-        let values = values
-            .permuted_axes([0, 2, 1])
-            .as_standard_layout()
-            .into_owned();
-        Ok(Self::scaled(values, quantity))
+        let (channels, bins, frames) = values.dim();
+        let mut rows = Array3::<f32>::zeros((channels, frames, bins));
+        for (mut rows, values) in rows.outer_iter_mut().zip(values.outer_iter()) {
+            rows.axis_chunks_iter_mut(Axis(0), BLOCK_FRAMES)
+                .into_par_iter()
+                .zip(values.axis_chunks_iter(Axis(1), BLOCK_FRAMES))
+                .for_each(|(mut rows, values)| rows.assign(&values.t()));
+        }
+        let refused = |value: &f32| !(value.is_finite() && *value >= 0.0);
+        let all = rows.as_slice().expect("made contiguous");
+        if all.par_chunks(bins).any(|row| row.iter().any(refused)) {
+            check_non_negative(
+                "the spectrogram",
+                values.indexed_iter().map(|((c, f, t), &v)| ([c, f, t], v)),
+            )?;
+        }
+        Ok(Self::scaled(rows, quantity))
     }
 
     fn scaled(mut values: Array3<f32>, quantity: Quantity) -> Self {

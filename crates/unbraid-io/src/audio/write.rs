@@ -73,7 +73,7 @@ impl AudioWriter {
                 }
                 let total = channels as u64 * len_samples as u64;
                 let file = Flushable::new(BufWriter::new(file()?));
-                let options = metadata.flac_options(Options::default(), || {
+                let options = metadata.flac_options(flac_options(), || {
                     let around = metadata.around_untagged();
                     let mut bytes = header(
                         format.uncompressed(),
@@ -178,6 +178,12 @@ impl AudioWriter {
             }
         }
     }
+}
+
+/// As the encoder's own, but that the better pair of left, right, middle and side is told by their sums instead of by
+/// coding them all: about twice as fast, for files that are 1 % larger.
+fn flac_options() -> Options {
+    Options::default().fast_channel_correlation(true)
 }
 
 fn flac_error(path: &Path, error: flac_codec::Error) -> Error {

@@ -7,7 +7,8 @@ mod net;
 
 use std::ops::Range;
 
-use ndarray::{Array2, Array3, ArrayView2, ArrayViewMut2, s};
+use ndarray::parallel::prelude::*;
+use ndarray::{Array2, Array3, ArrayView2, ArrayViewMut2, ArrayViewMut3, Axis, s};
 
 use self::bands::{BANDS, Bands};
 use self::net::{CLASSES, Net};
@@ -101,35 +102,29 @@ impl ClassShares {
         };
         let heard = ((frames as f64 * pace).ceil() as usize).max(1);
         let mut densities = Array2::<f32>::zeros((heard, BANDS));
-        let mut powers = vec![0.0; bins];
-        for (at, mut row) in densities.outer_iter_mut().enumerate() {
+        let rows = densities.axis_iter_mut(Axis(0)).into_par_iter().enumerate();
+        rows.for_each_init(Vec::new, |powers, (at, mut row)| {
             let frame = ((at as f64 / pace) as usize).min(frames - 1);
-            for (power, magnitude) in powers.iter_mut().zip(magnitudes.column(frame)) {
-                *power = magnitude * magnitude;
-            }
-            bands.densities(&powers, row.as_slice_mut().expect("rows are contiguous"));
-        }
+            powers.clear();
+            powers.extend(
+                magnitudes
+                    .column(frame)
+                    .iter()
+                    .map(|magnitude| magnitude * magnitude),
+            );
+            bands.densities(powers, row.as_slice_mut().expect("rows are contiguous"));
+        });
         let mut shares = Array3::<f32>::zeros((CLASSES, heard, BANDS));
         let step = SEGMENT - 2 * CONTEXT;
-        let mut done = 0;
-        while done < heard {
-            let until = (done + step).min(heard);
-            // The last segment keeps up its length, to hear as much as the others.
-            let end = (until + CONTEXT).min(heard);
-            let begin = end
-                .saturating_sub(SEGMENT)
-                .min(done.saturating_sub(CONTEXT));
-            let segment = densities.slice(s![begin..end, ..]);
-            let input = segment.t().to_owned().insert_axis(ndarray::Axis(0));
-            let input = input.as_standard_layout().into_owned();
-            let answer = Net::shipped().shares(&input);
-            for class in 0..CLASSES {
-                let kept = answer.slice(s![class, .., done - begin..until - begin]);
-                shares
-                    .slice_mut(s![class, done..until, ..])
-                    .assign(&kept.t());
-            }
-            done = until;
+        let mut segments: Vec<_> = shares
+            .axis_chunks_iter_mut(Axis(1), step)
+            .enumerate()
+            .map(|(index, shares)| (index * step, shares))
+            .collect();
+        // As many at a time as there are threads: what a segment takes in memory is taken no more often.
+        for some in segments.chunks_mut(rayon::current_num_threads()) {
+            some.par_iter_mut()
+                .for_each(|(done, shares)| listen(&densities, *done, shares));
         }
         Self {
             shares,
@@ -177,4 +172,20 @@ impl ClassShares {
             }
         }
     }
+}
+
+/// Write the shares of the classes, `(classes, frames, bands)`, for the frames from `first` on.
+fn listen(densities: &Array2<f32>, first: usize, shares: &mut ArrayViewMut3<'_, f32>) {
+    let frames = shares.len_of(Axis(1));
+    // The last segment keeps up its length, to hear as much as the others.
+    let end = (first + frames + CONTEXT).min(densities.nrows());
+    let begin = end
+        .saturating_sub(SEGMENT)
+        .min(first.saturating_sub(CONTEXT));
+    let segment = densities.slice(s![begin..end, ..]);
+    let input = segment.t().to_owned().insert_axis(Axis(0));
+    let input = input.as_standard_layout().into_owned();
+    let answer = Net::shipped().shares(&input);
+    let kept = answer.slice(s![.., .., first - begin..first - begin + frames]);
+    shares.assign(&kept.permuted_axes([0, 2, 1]));
 }

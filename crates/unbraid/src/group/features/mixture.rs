@@ -3,9 +3,9 @@
 
 use std::ops::Range;
 
-use ndarray::{
-    Array1, Array2, ArrayBase, ArrayView2, ArrayViewMut1, ArrayViewMut2, Axis, Data, Ix2, s,
-};
+use ndarray::{Array2, ArrayBase, ArrayView2, ArrayViewMut1, ArrayViewMut2, Axis, Data, Ix2, s};
+
+use rayon::prelude::*;
 
 use crate::Error;
 use crate::evidence::{Class, ClassShares};
@@ -88,7 +88,7 @@ pub fn percussive_shares(
         }
     }
     let percussive = percussive.t();
-    let shares = energy_shares(factors, spectrogram, 1, &mut |_, frames, out| {
+    let shares = energy_shares(factors, spectrogram, 1, &|_, frames, out| {
         out.assign(&percussive.slice(s![frames, ..]));
     });
     Ok(shares.column(0).to_vec())
@@ -125,21 +125,21 @@ pub fn class_shares(
         factors,
         spectrogram,
         classes,
-        &mut |class, frames, out| {
+        &|class, frames, out| {
             heard.write(&Class::ALL[class..=class], frames, out);
         },
     ))
 }
 
 /// Writes one of several evidences, by its number, for some frames: `(frames, bins)`.
-type Writing<'a> = dyn FnMut(usize, Range<usize>, &mut ArrayViewMut2<'_, f32>) + 'a;
+type Writing<'a> = dyn Fn(usize, Range<usize>, &mut ArrayViewMut2<'_, f32>) + Sync + 'a;
 
 /// The share of every component's energy that lies where each of some evidences is, `(components, evidences)`.
 fn energy_shares(
     factors: &FactorView<'_>,
     spectrogram: ArrayView2<'_, f32>,
     evidences: usize,
-    evidence: &mut Writing<'_>,
+    evidence: &Writing<'_>,
 ) -> Array2<f32> {
     // The gains scale whole components; folded into the templates they need no axis of their own.
     let mut templates = factors.templates.to_owned();
@@ -154,34 +154,43 @@ fn energy_shares(
     let templates = templates.t().as_standard_layout().into_owned();
     let squared = templates.t().mapv(|value| value * value);
     let components = factors.components();
-    let mut energies = Array2::<f64>::zeros((components, evidences));
-    let mut energy = Array1::<f64>::zeros(components);
     let (bins, frames) = spectrogram.dim();
-    let mut part = Array2::<f32>::zeros((BLOCK_FRAMES, bins));
-    for start in (0..frames).step_by(BLOCK_FRAMES) {
-        let block = start..frames.min(start + BLOCK_FRAMES);
-        let activations = factors.activations.slice(s![.., block.clone()]);
-        let activations = activations.t();
-        let mut weight: Array2<f32> = activations.dot(&templates);
-        // (spectrogram / model)², where a component's own factors are taken out of the sum.
-        let values = spectrogram.slice(s![.., block.clone()]);
-        weight.zip_mut_with(&values.t(), |model, value| {
-            let ratio = if *model > 0.0 { value / *model } else { 0.0 };
-            *model = (ratio * ratio).min(f32::MAX);
-        });
-        let activations = activations.mapv(|value| value * value);
-        add_energies(&mut energy.view_mut(), &squared, &weight, &activations);
-        for number in 0..evidences {
-            let mut part = part.slice_mut(s![..block.len(), ..]);
-            evidence(number, block.clone(), &mut part);
-            part *= &weight;
-            let mut energies = energies.column_mut(number);
-            add_energies(&mut energies, &squared, &part, &activations);
-        }
+    let blocks = (0..frames).into_par_iter().step_by(BLOCK_FRAMES);
+    // What a block adds to the energy of every component, and to that of it under each evidence.
+    let added = blocks.map_init(
+        || Array2::<f32>::zeros((BLOCK_FRAMES, bins)),
+        |part, start| {
+            let mut energies = Array2::<f64>::zeros((components, 1 + evidences));
+            let block = start..frames.min(start + BLOCK_FRAMES);
+            let activations = factors.activations.slice(s![.., block.clone()]);
+            let activations = activations.t();
+            let mut weight: Array2<f32> = activations.dot(&templates);
+            // (spectrogram / model)², where a component's own factors are taken out of the sum.
+            let values = spectrogram.slice(s![.., block.clone()]);
+            weight.zip_mut_with(&values.t(), |model, value| {
+                let ratio = if *model > 0.0 { value / *model } else { 0.0 };
+                *model = (ratio * ratio).min(f32::MAX);
+            });
+            let activations = activations.mapv(|value| value * value);
+            add_energies(&mut energies.column_mut(0), &squared, &weight, &activations);
+            for number in 0..evidences {
+                let mut part = part.slice_mut(s![..block.len(), ..]);
+                evidence(number, block.clone(), &mut part);
+                part *= &weight;
+                let mut energies = energies.column_mut(1 + number);
+                add_energies(&mut energies, &squared, &part, &activations);
+            }
+            energies
+        },
+    );
+    // Added up in order: the same at any thread count.
+    let mut energies = Array2::<f64>::zeros((components, 1 + evidences));
+    for block in added.collect::<Vec<_>>() {
+        energies += &block;
     }
     Array2::from_shape_fn((components, evidences), |(k, number)| {
-        if energy[k] > 0.0 {
-            ((energies[[k, number]] / energy[k]) as f32).clamp(0.0, 1.0)
+        if energies[[k, 0]] > 0.0 {
+            ((energies[[k, 1 + number]] / energies[[k, 0]]) as f32).clamp(0.0, 1.0)
         } else if evidences == 1 {
             0.5
         } else {
