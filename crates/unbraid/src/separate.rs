@@ -214,6 +214,7 @@ fn by_recipe(
                 overrides: &config.overrides,
                 factorize: &config.factorize,
                 before: config.before.as_ref(),
+                regions: &config.clues.regions,
                 stems: config.stems,
             };
             drums(audio, &task, &config.drums, observer)
@@ -379,12 +380,15 @@ fn blind(
         DrumEvidence::None => Basis::Percussive,
         DrumEvidence::Features | DrumEvidence::Learnt => Basis::Features,
     };
-    let grouping = group_by(
+    let mut grouping = group_by(
         &factorization.factors(),
         &config.sources,
         &config.overrides,
         basis,
     )?;
+    if let Some(before) = before {
+        grouping.go_on_from(before.posteriors.view());
+    }
     let sharing = factorization.sharing(&grouping.members(), config.stems)?;
     Ok(Separation {
         sources: grouping.sources.clone(),

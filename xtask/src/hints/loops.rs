@@ -9,6 +9,7 @@ use ndarray::{Array2, Axis};
 use unbraid::baseline::{Assign, IdealMask, Method, Task, run as baseline};
 use unbraid::factorize::FactorizeConfig;
 use unbraid::group::{Overrides, Source};
+use unbraid::knowledge::hints::Regions;
 use unbraid::knowledge::onsets::Onset;
 use unbraid::recipe::{DrumsConfig, DrumsTask, HitsConfig, HitsTask, drums, hits};
 use unbraid::sharing::StemsConfig;
@@ -130,6 +131,7 @@ fn cells(each: &Loop) -> Result<Vec<f64>> {
         overrides: &Overrides::none(),
         factorize: &factorize,
         before: None,
+        regions: &Regions::default(),
         stems: StemsConfig::default(),
     };
     let parts = drums(&clip.mixture, &task, &DrumsConfig::default(), &mut ())?;

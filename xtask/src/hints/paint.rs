@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use ndarray::s;
-use unbraid::knowledge::hints::{Area, REGION_STRENGTH, Regions};
+use unbraid::knowledge::hints::{Area, Regions};
 use unbraid::{Stft, StftConfig};
 
 use crate::clips::Clip;
@@ -82,7 +82,7 @@ pub(super) fn boxes(clip: &Clip, secs: f64, wrong: f64) -> Result<Regions> {
         .into_iter()
         .map(|(source, start, edges)| Area {
             source: clip.sources[source].name.clone(),
-            strength: REGION_STRENGTH,
+            strength: MOST,
             secs: [start, start + BOX_SECS],
             hz: [edges[0], edges[1]],
         })

@@ -14,6 +14,7 @@ use crate::error::reading;
 /// The names of the arrays.
 const TEMPLATES: &str = "templates";
 const PAN_GAINS: &str = "pan_gains";
+const POSTERIORS: &str = "posteriors";
 
 /// Write templates `(bins, components)` and pan gains `(components, channels)` as safetensors.
 ///
@@ -24,6 +25,7 @@ pub fn write_warm_start(path: &Path, start: &WarmStart) -> Result<(), Error> {
     let bytes_of =
         |array: &Array2<f32>| -> Vec<u8> { array.iter().flat_map(|x| x.to_le_bytes()).collect() };
     let (templates, gains) = (bytes_of(&start.templates), bytes_of(&start.pan_gains));
+    let posteriors = bytes_of(&start.posteriors);
     let refuse = |error: safetensors::SafeTensorError| Error::Project {
         path: path.to_owned(),
         reason: error.to_string(),
@@ -33,6 +35,7 @@ pub fn write_warm_start(path: &Path, start: &WarmStart) -> Result<(), Error> {
     };
     let tensors = [
         (PAN_GAINS, view(&start.pan_gains, &gains)?),
+        (POSTERIORS, view(&start.posteriors, &posteriors)?),
         (TEMPLATES, view(&start.templates, &templates)?),
     ];
     write_file(
@@ -72,6 +75,7 @@ fn parse(bytes: &[u8]) -> Result<WarmStart, String> {
     Ok(WarmStart {
         templates: matrix(TEMPLATES)?,
         pan_gains: matrix(PAN_GAINS)?,
+        posteriors: matrix(POSTERIORS)?,
     })
 }
 
@@ -86,6 +90,7 @@ mod tests {
         let start = WarmStart {
             templates: Array2::from_shape_fn((5, 3), |(f, k)| 1.0 / (1 + f * 3 + k) as f32),
             pan_gains: Array2::from_elem((3, 2), 1e-40),
+            posteriors: Array2::from_elem((3, 2), 0.5),
         };
         write_warm_start(&path, &start).unwrap();
         assert_eq!(read_warm_start(&path).unwrap(), start);

@@ -21,7 +21,7 @@ mod weights;
 
 use std::fmt;
 
-use ndarray::ArrayView2;
+use ndarray::{Array2, ArrayView2};
 use serde::{Deserialize, Serialize};
 
 pub use self::additive::Evidence;
@@ -45,6 +45,9 @@ const LEAST_POSTERIOR: f64 = 0.02;
 /// that still leaks goes there unless its features are nearly sure.
 const HINT_WEIGHT: f64 = 4.0;
 
+/// How much of what is known of a component a piece of a recording hands on to the next.
+const MEMORY: f64 = 0.9;
+
 /// Which source every component belongs to, and why.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Grouping {
@@ -65,7 +68,7 @@ pub struct Decision {
     pub decided_by: DecidedBy,
     /// The source that the features alone would have chosen.
     pub automatic: usize,
-    /// The probability of every source by the features alone; they add up to one.
+    /// The probability of every source by the features alone, and by the pieces of the recording before; they add up to one.
     pub posteriors: Vec<f64>,
     /// What speaks for (above 0) and against (below 0) the automatic source, in comparison with
     /// the next likeliest; the largest first.
@@ -90,6 +93,8 @@ pub enum DecidedBy {
     Features,
     /// Hints about where the sources are, against its features.
     Hints,
+    /// What it was in the pieces of the recording before, against its features in this one.
+    Before,
     /// A person.
     Person,
     /// It is silent, and went where it does no harm.
@@ -358,7 +363,7 @@ impl Grouping {
     /// # Panics
     ///
     /// If it has another shape.
-    pub fn lean(&mut self, leanings: ndarray::ArrayView2<'_, f64>) {
+    pub fn lean(&mut self, leanings: ArrayView2<'_, f64>) {
         let shape = [self.components.len(), self.sources.len()];
         assert_eq!(leanings.shape(), shape, "components × sources");
         for (decision, leanings) in self.components.iter_mut().zip(leanings.outer_iter()) {
@@ -379,6 +384,56 @@ impl Grouping {
             if best != decision.source {
                 decision.source = best;
                 decision.decided_by = DecidedBy::Hints;
+            }
+        }
+    }
+
+    /// The probability of every source for every component, `(components, sources)`.
+    #[must_use]
+    pub fn posteriors(&self) -> Array2<f32> {
+        let shape = (self.components.len(), self.sources.len());
+        Array2::from_shape_fn(shape, |(k, s)| self.components[k].posteriors[s] as f32)
+    }
+
+    /// Weigh in what the same components were in the piece of the recording before ([`Grouping::posteriors`]).
+    ///
+    /// ```text
+    /// posterior ∝ before ^ MEMORY · features
+    /// ```
+    ///
+    /// A component is one sound all over, whatever it happens to be like in one piece. What a person assigned stays; so does everything
+    /// if `before` is of other components or sources.
+    pub fn go_on_from(&mut self, before: ArrayView2<'_, f32>) {
+        if before.dim() != (self.components.len(), self.sources.len()) {
+            return;
+        }
+        for (decision, before) in self.components.iter_mut().zip(before.outer_iter()) {
+            let silent = decision.decided_by == DecidedBy::Silence;
+            if decision.decided_by == DecidedBy::Person {
+                continue;
+            }
+            let weighed: Vec<f64> = decision
+                .posteriors
+                .iter()
+                .zip(before)
+                .map(|(own, before)| {
+                    let before = f64::from(*before).max(LEAST_POSTERIOR).powf(MEMORY);
+                    // Silence says nothing.
+                    if silent { before } else { own * before }
+                })
+                .collect();
+            let sum: f64 = weighed.iter().sum();
+            decision.posteriors = weighed.iter().map(|weight| weight / sum).collect();
+            let best = (0..weighed.len()).fold(decision.source, |best, source| {
+                if weighed[source] > weighed[best] {
+                    source
+                } else {
+                    best
+                }
+            });
+            if best != decision.source {
+                decision.source = best;
+                decision.decided_by = DecidedBy::Before;
             }
         }
     }
@@ -412,6 +467,9 @@ impl Grouping {
             DecidedBy::Hints => format!(
                 "{component} → {source}, by the hints; by its features {automatic} ({probability:.2}): {reasons}"
             ),
+            DecidedBy::Before => {
+                format!("{component} → {source}, as before; by its features {automatic}: {reasons}")
+            }
             DecidedBy::Person => format!(
                 "{component} → {source}, by hand; by its features {automatic} ({probability:.2}): {reasons}"
             ),

@@ -296,6 +296,43 @@ fn silent_components_go_where_they_do_no_harm() {
 }
 
 #[test]
+fn what_a_component_was_before_counts_beside_what_it_is_like_now() {
+    let first = band().group("drums,guitar", &[]);
+    let sources = |grouping: &Grouping| -> Vec<usize> {
+        grouping.components.iter().map(|it| it.source).collect()
+    };
+    let mut again = first.clone();
+    again.go_on_from(first.posteriors().view());
+    assert_eq!(sources(&again), sources(&first));
+    // Twice the same evidence is surer.
+    for (twice, once) in again.components.iter().zip(&first.components) {
+        assert!(twice.posterior() >= once.posterior());
+    }
+    // Surely the other source before, and hardly told now: as before. By hand stays by hand.
+    let mut hardly = band().group("drums,guitar", &["drums=0"]);
+    for decision in &mut hardly.components {
+        decision.posteriors = vec![0.5; 2];
+    }
+    let before = Array2::from_shape_fn((first.components.len(), 2), |(k, s)| {
+        if s == first.components[k].source {
+            0.1
+        } else {
+            0.9
+        }
+    });
+    hardly.go_on_from(before.view());
+    assert_eq!(hardly.components[0].decided_by, DecidedBy::Person);
+    for (decision, first) in hardly.components.iter().zip(&first.components).skip(1) {
+        assert_eq!(decision.decided_by, DecidedBy::Before);
+        assert_ne!(decision.source, first.source);
+    }
+    // Of other sources nothing is handed on.
+    let mut other = first.clone();
+    other.go_on_from(Array2::ones((first.components.len(), 3)).view());
+    assert_eq!(other, first);
+}
+
+#[test]
 fn loudness_and_the_scale_of_templates_do_not_matter() {
     let grouping = band().group("drums,guitar", &[]);
     let mut scaled = band();

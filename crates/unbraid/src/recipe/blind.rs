@@ -4,6 +4,7 @@ use ndarray::{Array1, Array2, Axis};
 use serde::{Deserialize, Serialize};
 
 use crate::fit::{Fit, FitConfig, fit, fit_best, refit, subsampled};
+use crate::group::Grouping;
 use crate::model::{LowRank, Penalties, Start, Update};
 use crate::observe::Observer;
 use crate::{Error, Spectrogram};
@@ -106,6 +107,8 @@ pub struct WarmStart {
     pub templates: Array2<f32>,
     /// Pan gains, `(components, channels)`.
     pub pan_gains: Array2<f32>,
+    /// The probability of every source, `(components, sources)`; without sources if they were not grouped.
+    pub posteriors: Array2<f32>,
 }
 
 impl WarmStart {
@@ -116,6 +119,7 @@ impl WarmStart {
         let mut after = Self {
             templates: model.templates().as_standard_layout().into_owned(),
             pan_gains: model.pan_gains().as_standard_layout().into_owned(),
+            posteriors: Array2::zeros((model.components(), 0)),
         };
         let Some(before) = before else { return after };
         let loudness = model.activations().sum_axis(Axis(1));
@@ -132,6 +136,15 @@ impl WarmStart {
             after.pan_gains.row_mut(k).zip_mut_with(&gains, towards);
         }
         after
+    }
+
+    /// With where the components went.
+    #[must_use]
+    pub fn grouped(self, grouping: &Grouping) -> Self {
+        Self {
+            posteriors: grouping.posteriors(),
+            ..self
+        }
     }
 }
 
@@ -285,6 +298,7 @@ mod tests {
         let before = WarmStart {
             templates: Array2::ones((12, 2)),
             pan_gains: Array2::ones((2, 1)),
+            posteriors: Array2::zeros((2, 0)),
         };
         let mut silenced = found.model.activations().to_owned();
         silenced.row_mut(1).fill(0.0);
@@ -299,6 +313,7 @@ mod tests {
         let before = WarmStart {
             templates: Array2::ones((12, 3)),
             pan_gains: Array2::ones((3, 1)),
+            posteriors: Array2::zeros((3, 0)),
         };
         let values = product_spectrogram(12, 40, 2, 1);
         let two = BlindConfig {

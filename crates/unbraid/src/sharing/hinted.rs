@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use ndarray::{Array2, Array3, ArrayViewMut3, Axis};
+use ndarray::{Array2, Array3, ArrayView2, ArrayView3, ArrayViewMut3, Axis};
 use rayon::prelude::*;
 
 use super::Sharing;
@@ -178,28 +178,56 @@ const LEAST_SHARE: f32 = 1e-4;
 /// [`Error::Shape`] if the hints are for other frames, bins or sources.
 pub fn compared(hints: Hints, sharing: &dyn Sharing, audio: &Audio) -> Result<Hints, Error> {
     check_hints(&hints, sharing)?;
-    let channels = sharing.channels();
     hints.compared(|frames, add| {
-        let spectrum = sharing.stft().forward_block(audio, frames.clone());
-        let shape = (frames.len(), sharing.stft().bins());
-        let mut shares = Array3::zeros((sharing.sources(), shape.0, shape.1));
-        for channel in 0..channels {
-            sharing.share(&spectrum, frames.clone(), channel, &mut shares.view_mut());
-            let heard = if channels == 1 {
-                0..spectrum.channels()
-            } else {
-                channel..channel + 1
-            };
-            let mut loudness = Array2::<f32>::zeros(shape);
-            for channel in heard {
-                for (sum, x) in loudness.iter_mut().zip(spectrum.channel_rows(channel)) {
-                    *sum += x.norm();
-                }
-            }
-            add(shares.view(), loudness.view());
-        }
+        hear(sharing, audio, frames, add);
         Ok(())
     })
+}
+
+/// Let regions change no more than they have to of how a recording is shared out without them ([`Hints::as_needed`]).
+///
+/// # Errors
+///
+/// [`Error::Shape`] if the hints are for other frames, bins or sources.
+pub(crate) fn as_needed(
+    hints: Hints,
+    sharing: &dyn Sharing,
+    audio: &Audio,
+) -> Result<Hints, Error> {
+    check_hints(&hints, sharing)?;
+    hints.as_needed(|frames, add| {
+        hear(sharing, audio, frames, add);
+        Ok(())
+    })
+}
+
+/// Some frames' shares of the sources `(sources, frames, bins)`, and the recording's loudness there `(frames, bins)`, for every
+/// channel that is shared out by itself.
+fn hear(
+    sharing: &dyn Sharing,
+    audio: &Audio,
+    frames: Range<usize>,
+    add: &mut dyn FnMut(ArrayView3<'_, f32>, ArrayView2<'_, f32>),
+) {
+    let channels = sharing.channels();
+    let spectrum = sharing.stft().forward_block(audio, frames.clone());
+    let shape = (frames.len(), sharing.stft().bins());
+    let mut shares = Array3::zeros((sharing.sources(), shape.0, shape.1));
+    for channel in 0..channels {
+        sharing.share(&spectrum, frames.clone(), channel, &mut shares.view_mut());
+        let heard = if channels == 1 {
+            0..spectrum.channels()
+        } else {
+            channel..channel + 1
+        };
+        let mut loudness = Array2::<f32>::zeros(shape);
+        for channel in heard {
+            for (sum, x) in loudness.iter_mut().zip(spectrum.channel_rows(channel)) {
+                *sum += x.norm();
+            }
+        }
+        add(shares.view(), loudness.view());
+    }
 }
 
 fn check_hints(hints: &Hints, sharing: &dyn Sharing) -> Result<(), Error> {

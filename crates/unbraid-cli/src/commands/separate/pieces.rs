@@ -428,7 +428,10 @@ impl<'a> Work<'a> {
         write_tails(&folder, &tail, audio.sample_rate())?;
         let (factorization, grouping) = separation.components.unzip();
         if let Some(factorization) = factorization {
-            let start = WarmStart::after(&factorization.fit.model, config.before.as_ref());
+            let mut start = WarmStart::after(&factorization.fit.model, config.before.as_ref());
+            if let Some(grouping) = &grouping {
+                start = start.grouped(grouping);
+            }
             write_warm_start(&folder.join(WARM_START), &start)?;
         }
         let record = Record {

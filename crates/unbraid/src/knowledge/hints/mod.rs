@@ -4,6 +4,7 @@
 //! A claim is relative: the strongest source of a bin has 1, the others what the hints leave them. Where nothing is
 //! said, everybody has 1, and nothing changes.
 
+mod needs;
 mod regions;
 mod stem;
 
@@ -13,6 +14,7 @@ use ndarray::{Array2, ArrayView2, ArrayView3, s};
 
 use crate::model::LowRank;
 use crate::{Audio, Error, Stft, StftConfig};
+use needs::Needs;
 use regions::{Axes, Patch};
 use stem::{Comparison, Evidence};
 
@@ -128,6 +130,10 @@ pub struct Hints {
     stems: Vec<Evidence>,
     /// Whether a person drew something in a frame.
     drawn: Vec<bool>,
+    /// How many regions were drawn.
+    regions: usize,
+    /// How many of them ask for no more than is heard without them.
+    heard_anyway: usize,
 }
 
 impl Hints {
@@ -151,6 +157,8 @@ impl Hints {
             patches: Vec::new(),
             stems: Vec::new(),
             drawn: vec![false; grid.frames],
+            regions: 0,
+            heard_anyway: 0,
         })
     }
 
@@ -166,11 +174,13 @@ impl Hints {
             times_secs: &self.times_secs,
             frequencies_hz: &self.frequencies_hz,
         };
-        let patches = regions::patches(regions, &axes, |name| self.source("regions", name))?;
-        for patch in &patches {
+        let mut patches = regions::patches(regions, &axes, |name| self.source("regions", name))?;
+        for patch in &mut patches {
             self.drawn[patch.frames.clone()].fill(true);
+            patch.region += self.regions;
         }
         self.patches.extend(patches);
+        self.regions += regions.boxes.len() + regions.strokes.len();
         Ok(self)
     }
 
@@ -237,6 +247,42 @@ impl Hints {
         Ok(self)
     }
 
+    /// Let regions change no more than they have to, given what is heard without them (`heard` as for [`Hints::compared`]).
+    ///
+    /// A region's source is to have its strength's share of the sound in it at least: the others give way as far as that
+    /// takes, and no further than the strength says. Regions whose source has as much anyway say nothing more.
+    ///
+    /// # Errors
+    ///
+    /// What `heard` returns.
+    pub fn as_needed(
+        mut self,
+        mut heard: impl FnMut(
+            Range<usize>,
+            &mut dyn FnMut(ArrayView3<'_, f32>, ArrayView2<'_, f32>),
+        ) -> Result<(), Error>,
+    ) -> Result<Self, Error> {
+        let (frames, patches) = (self.frames(), &self.patches);
+        let mut needs = Needs::new(self.regions);
+        for start in (0..frames).step_by(LEAN_FRAMES) {
+            let block = start..(start + LEAN_FRAMES).min(frames);
+            if self.drawn[block.clone()].contains(&true) {
+                heard(block.clone(), &mut |shares, loudness| {
+                    needs.add(patches, &block, shares, loudness);
+                })?;
+            }
+        }
+        let before = self.regions_that_speak();
+        needs.conclude(&mut self.patches);
+        self.patches.retain(|patch| patch.rest < 1.0);
+        self.heard_anyway = before - self.regions_that_speak();
+        self.drawn.fill(false);
+        for patch in &self.patches {
+            self.drawn[patch.frames.clone()].fill(true);
+        }
+        Ok(self)
+    }
+
     /// How far each hinted stem is believed, in the order given.
     pub fn trust(&self) -> impl Iterator<Item = &Trust> {
         self.stems.iter().map(|stem| &stem.trust)
@@ -274,7 +320,14 @@ impl Hints {
                 _ => None,
             }
         };
-        self.trust().filter_map(note).collect()
+        let mut notes: Vec<String> = self.trust().filter_map(note).collect();
+        if self.heard_anyway > 0 {
+            notes.push(format!(
+                "{} of {} regions change nothing: their sources have as much of them without being told",
+                self.heard_anyway, self.regions
+            ));
+        }
+        notes
     }
 
     /// How much what is heard without the hints still counts beside them, 0 to 1; 1 where there are no stems.
@@ -362,6 +415,13 @@ impl Hints {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         !self.speak_of(0..self.frames())
+    }
+
+    fn regions_that_speak(&self) -> usize {
+        // Those of a region follow each other.
+        let mut numbers: Vec<usize> = self.patches.iter().map(|patch| patch.region).collect();
+        numbers.dedup();
+        numbers.len()
     }
 
     /// Whether anything is said of some frames.

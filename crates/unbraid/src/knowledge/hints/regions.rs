@@ -103,6 +103,8 @@ impl Regions {
 /// A rectangle in frames and bins.
 #[derive(Debug, Clone)]
 pub(super) struct Patch {
+    /// The number of what was drawn that it is part of: boxes first, then strokes.
+    pub(super) region: usize,
     pub(super) source: usize,
     pub(super) frames: Range<usize>,
     pub(super) bins: Range<usize>,
@@ -123,27 +125,36 @@ pub(super) fn patches(
     source: impl Fn(&str) -> Result<usize, Error>,
 ) -> Result<Vec<Patch>, Error> {
     let mut patches = Vec::new();
-    for area in &regions.boxes {
+    for (region, area) in regions.boxes.iter().enumerate() {
         let (source, rest) = (source(&area.source)?, rest(area.strength)?);
-        patches.push(patch(axes, source, area.secs, area.hz, rest)?);
+        let [frames, bins] = covered(axes, area)?;
+        patches.push(Patch {
+            region,
+            source,
+            frames,
+            bins,
+            rest,
+        });
     }
-    for stroke in &regions.strokes {
+    for (region, stroke) in (regions.boxes.len()..).zip(&regions.strokes) {
         let (source, rest) = (source(&stroke.source)?, rest(stroke.strength)?);
-        patches.extend(patches_of_stroke(axes, source, stroke, rest)?);
+        let each = covered_by_stroke(axes, stroke)?.into_iter();
+        patches.extend(each.map(|(frame, bins)| Patch {
+            region,
+            source,
+            frames: frame..frame + 1,
+            bins,
+            rest,
+        }));
     }
     // What takes nothing from anybody says nothing.
     patches.retain(|patch| patch.rest < 1.0 && !patch.bins.is_empty() && !patch.frames.is_empty());
     Ok(patches)
 }
 
-fn patch(
-    axes: &Axes<'_>,
-    source: usize,
-    secs: [f64; 2],
-    hz: [f64; 2],
-    rest: f32,
-) -> Result<Patch, Error> {
-    for [from, to] in [secs, hz] {
+/// The frames and bins of a box.
+fn covered(axes: &Axes<'_>, area: &Area) -> Result<[Range<usize>; 2], Error> {
+    for [from, to] in [area.secs, area.hz] {
         if !(from.is_finite() && to.is_finite() && from <= to) {
             return Err(Error::config(
                 "regions",
@@ -152,21 +163,17 @@ fn patch(
             ));
         }
     }
-    Ok(Patch {
-        source,
-        frames: span(axes.times_secs, secs),
-        bins: span(axes.frequencies_hz, hz),
-        rest,
-    })
+    Ok([
+        span(axes.times_secs, area.secs),
+        span(axes.frequencies_hz, area.hz),
+    ])
 }
 
-/// A stroke is a patch per frame: the brush around the line there. Where it crosses itself it counts once.
-fn patches_of_stroke(
+/// The bins of a stroke, frame by frame: the brush around the line there. Where it crosses itself it counts once.
+fn covered_by_stroke(
     axes: &Axes<'_>,
-    source: usize,
     stroke: &Stroke,
-    rest: f32,
-) -> Result<Vec<Patch>, Error> {
+) -> Result<Vec<(usize, Range<usize>)>, Error> {
     let [wide_secs, wide_hz] = stroke.width;
     let numbers = stroke.points.iter().flatten().chain(&stroke.width);
     if let Some(number) = numbers.clone().find(|number| !number.is_finite()) {
@@ -227,13 +234,7 @@ fn patches_of_stroke(
             _ => joined.push((frame, bins)),
         }
     }
-    let each = joined.into_iter().map(|(frame, bins)| Patch {
-        source,
-        frames: frame..frame + 1,
-        bins,
-        rest,
-    });
-    Ok(each.collect())
+    Ok(joined)
 }
 
 /// What the other sources keep under a hint of this strength.

@@ -14,6 +14,7 @@ use crate::evidence::ClassShares;
 use crate::factorize::{FactorizeConfig, factorize_after};
 use crate::fit::FitConfig;
 use crate::group::{Basis, FactorView, Overrides, Source, class_shares, group_by};
+use crate::knowledge::hints::{Hints, Regions};
 use crate::mask::Render;
 use crate::observe::Observer;
 use crate::separation::Heard;
@@ -132,6 +133,8 @@ pub struct DrumsTask<'a> {
     pub factorize: &'a FactorizeConfig,
     /// What it starts from, if a piece of the recording went before.
     pub before: Option<&'a WarmStart>,
+    /// What a person drew, which decides where components go.
+    pub regions: &'a Regions,
     /// Masks → stems.
     pub stems: StemsConfig,
 }
@@ -167,7 +170,15 @@ pub fn drums(
     let heard = ClassShares::of(values.view(), factors.bin_hz(), factors.hop_secs());
     let classes = class_shares(&factors, values.view(), &heard)?;
     let basis = Basis::Network(classes.view());
-    let grouping = group_by(&factors, task.sources, task.overrides, basis)?;
+    let mut grouping = group_by(&factors, task.sources, task.overrides, basis)?;
+    if let Some(before) = task.before {
+        grouping.go_on_from(before.posteriors.view());
+    }
+    if !task.regions.is_empty() {
+        let names: Vec<&str> = grouping.sources.iter().map(|it| it.name.as_str()).collect();
+        let hints = Hints::new(factorization.grid(), &names)?.with_regions(task.regions)?;
+        grouping.lean(hints.leanings(&factorization.fit.model)?.view());
+    }
     let groups = Groups::of(&grouping.sources);
     let mut notes: Vec<String> = grouping.notes.iter().map(ToString::to_string).collect();
 
@@ -315,6 +326,7 @@ mod tests {
             overrides: &Overrides::none(),
             factorize: &factorize,
             before: None,
+            regions: &Regions::default(),
             stems: StemsConfig::default(),
         };
         let separation = drums(&mixture, &task, config, &mut ()).unwrap();
