@@ -42,7 +42,7 @@ struct Case {
     more: &'static [&'static str],
 }
 
-const CASES: [Case; 7] = [
+const CASES: [Case; 8] = [
     Case {
         recipe: "drums and the rest",
         clip: "demo/stems",
@@ -53,6 +53,13 @@ const CASES: [Case; 7] = [
     Case {
         recipe: "blind (`--evidence features`)",
         clip: "demo/stems",
+        stems: [("drums", "drums"), ("guitar", "guitar")],
+        secs: 200,
+        more: &["--evidence", "features"],
+    },
+    Case {
+        recipe: "blind (`--evidence features`)",
+        clip: "drums-guitar-groove",
         stems: [("drums", "drums"), ("guitar", "guitar")],
         secs: 200,
         more: &["--evidence", "features"],
