@@ -319,6 +319,8 @@ fn regions(clips: &[Clip]) -> Result<String> {
             &cells,
         );
     }
+    text += "\nOn all clips but the last, nearly every box says what is known without it, so that there is hardly anything to gain: even the ideal mask within the \
+             boxes gains 0.0 to 1.1 dB. Boxes are worth a decibel and more where sources are not told apart without them, as the voice and the mallets are not.\n";
     text.push('\n');
     Ok(text)
 }
