@@ -39,7 +39,7 @@ export interface Job {
   done: number;
   total: number;
   error: string | null;
-  result: { revision?: number; folder?: string; files?: string[]; commands?: string[]; gain?: number } | null;
+  result: { revision?: number; music?: Music; folder?: string; files?: string[]; commands?: string[]; gain?: number } | null;
 }
 
 /** The library's settings of a fit. */
@@ -72,6 +72,8 @@ export interface Project {
   settings: Settings;
   edits: Edits;
   fit: Fit | null;
+  /** One singer and one piano, if they were listened for: they sound behind the components. */
+  singer: { sources: string[]; notes: string[] } | null;
   history: { revision: number; what: string }[];
   job: Job | null;
 }
@@ -140,6 +142,7 @@ export const restore = (id: number, revision: number): Promise<Fit> => json(`/ap
 export const startFit = (id: number, settings: Settings): Promise<Job> => json(`/api/projects/${id}/fit`, "POST", settings);
 export type Wish = "on" | { split: number } | { merge: number[] };
 export const startRefit = (id: number, wish: Wish, iterations: number): Promise<Job> => json(`/api/projects/${id}/refit`, "POST", { wish, iterations });
+export const startListen = (id: number, fast: boolean, keep: boolean): Promise<Job> => json(`/api/projects/${id}/listen`, "POST", { fast, keep });
 /** What a file says of notes, pitch or words. */
 export const readMusic = async (id: number, file: File): Promise<Music> => (await ask(`/api/projects/${id}/music`, { method: "POST", body: file })).json();
 export const startExport = (id: number, order: unknown): Promise<Job> => json(`/api/projects/${id}/export`, "POST", order);

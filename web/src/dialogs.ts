@@ -61,7 +61,7 @@ export function settingsDialog(bench: Workbench): void {
   const continuity = number("Longer sounds", "0 is off, 1 a start. (--continuity)", blind.penalties.continuity, 0, 1000, "any");
   const beta = number("Misfit β", "1: Kullback–Leibler, 0: Itakura–Saito, 2: Euclidean. (--beta)", blind.fit.beta, -1, 3, "any");
   const quantity = choice("Of what", "Powers go with β = 0. (--quantity)", now.quantity, [["magnitude", "magnitudes"], ["power", "powers"]]);
-  const init = choice("Begin from", "(--init)", blind.init, [["random", "random factors"], ["nndsvdar", "singular vectors"]]);
+  const init = choice("Begin from", "(--init)", blind.init, [["random", "random factors"], ["nndsvdar", "singular vectors"], ["subsampled", "a quick fit of every few frames"]]);
   const restarts = number("Further tries", "The best is kept. (--restarts)", blind.restarts, 0, 50, 1);
   const tolerance = number("Stop early", "When ten steps gain less than this share; empty: never. (--tolerance)", blind.fit.tolerance ?? "", 0, 0.99, "any");
   const fftLen = number("Samples per frame", "Empty: nearest to 93 ms. (--fft-len)", now.stft?.fft_len ?? "", 16, 1 << 17, 1);
@@ -96,8 +96,9 @@ export function settingsDialog(bench: Workbench): void {
 
 /** Write files, and the command line that makes the same. */
 export function exportDialog(bench: Workbench): void {
-  const what = choice("What", "", "stems", [["stems", "a stem per source"], ["components", "a file per component"], ["music", "notes (MIDI, CSV) and pitch (f0)"]]);
-  const format = choice("Format", "(--format)", "wav24", [["wav16", "WAV, 16 bit"], ["wav24", "WAV, 24 bit"], ["wav32f", "WAV, 32-bit float"], ["flac", "FLAC, 24 bit"]]);
+  const what = choice("What", "", "stems", [["stems", "a stem per source"], ["components", "a file per component"], ["music", "notes (MIDI, CSV) and pitch (f0)"],
+    ...(bench.project.singer ? [["singer", "the singer and the piano"] as [string, string]] : [])]);
+  const format = choice("Format", "(--format)", "wav24", [["wav16", "WAV, 16 bit"], ["wav24", "WAV, 24 bit"], ["wav32f", "WAV, 32-bit float"], ["flac", "FLAC, 24 bit"], ["flac16", "FLAC, 16 bit"]]);
   const render = choice("Masks", "Each source gets its share of every bin; or the strongest gets it whole. (--render)", "ratio",
     [["ratio", "shares"], ["binary", "the strongest takes all"], ["model", "the model itself (does not add up)"]]);
   const exponent = number("Sharpness", "1 shares in proportion, 2 is the Wiener filter. (--exponent)", 1, 0.1, 16, "any");
@@ -154,7 +155,8 @@ export function keysDialog(bench: Workbench): void {
     ["S, M", "solo, mute it"], ["0", "hear everything"], ["B", "compare with the untouched recording"], ["V", "level-matched or not"],
     ["← →", "a second back, on"], ["Shift ← →", "move the picture"], ["+ −", "zoom"], ["*", "the whole recording"], ["[ ]", "zoom frequencies"],
     ["O", "loop what is shown"], ["C", "levels, sources, what is chosen"], ["Ctrl Z, Ctrl Shift Z", "undo, redo"], ["E", "export"],
-    ["P, R, X", "brush, box, eraser"], ["1 … 9", "with the brush: for which source"], ["N, L", "drag notes, draw the pitch"], ["H, Esc", "the hand again"], ["F", "refit"], ["Ctrl-click", "choose several rows"],
+    ["P, R, X", "brush, box, eraser"], ["1 … 9", "with the brush: for which source"], ["N, L", "drag notes, draw the pitch"], [", .", "with notes: the one before, the next"], ["Alt arrows", "with notes: move it"],
+    ["D", "box the loop, without a pointer"], ["H, Esc", "the hand again"], ["F", "refit"], ["Ctrl-click", "choose several rows"],
   ];
   const dialog = open("Keys", h("div", { class: "inside" }, h("h2", {}, "Keys"),
     h("div", { class: "keys" }, ...keys.flatMap(([key, words]) => [h("kbd", {}, key), h("span", {}, words)])),

@@ -4,8 +4,8 @@ import { padded, type Edits } from "./edits";
 
 /** What the listener wants to hear. */
 export interface Listening {
-  /** One component or one source alone; null is everything. */
-  focus: { kind: "component" | "source"; at: number } | null;
+  /** One component, one source, or one of a singer and a piano alone; null is everything. */
+  focus: { kind: "component" | "source" | "singer"; at: number } | null;
   soloSources: Set<number>;
   soloComponents: Set<number>;
   mutedSources: Set<number>;
@@ -34,7 +34,7 @@ export function gains(listening: Listening, edits: Edits, sourceOf: number[]): n
   return sourceOf.map((source, component) => {
     const gain = ofSources[source] * ofComponents[component];
     const { focus } = listening;
-    if (focus) return (focus.kind === "component" ? focus.at === component : focus.at === source) ? gain : 0;
+    if (focus) return (focus.kind === "component" ? focus.at === component : focus.kind === "source" && focus.at === source) ? gain : 0;
     if (listening.mutedComponents.has(component) || listening.mutedSources.has(source)) return 0;
     if (soloed) return listening.soloComponents.has(component) || listening.soloSources.has(source) ? gain : 0;
     return gain;

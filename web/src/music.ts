@@ -38,6 +38,19 @@ export function noteAt(notes: Note[], secs: number, key: number, nearSecs: numbe
   return null;
 }
 
+/** The note after one (or before it), in their order in time; with none chosen, the first from a moment on (or the last before it). */
+export function neighbour(notes: Note[], chosen: number | null, step: number, secs: number): number | null {
+  if (notes.length === 0) return null;
+  const order = notes.map((_, at) => at).sort((a, b) => notes[a].onset_secs - notes[b].onset_secs || notes[a].key - notes[b].key);
+  if (chosen !== null) return order[Math.min(Math.max(order.indexOf(chosen) + step, 0), order.length - 1)];
+  const next = order.findIndex((at) => notes[at].onset_secs >= secs);
+  const from = next < 0 ? order.length : next;
+  return order[Math.min(Math.max(step > 0 ? from : from - 1, 0), order.length - 1)];
+}
+
+/** Such as "A4 at 1.25 s". */
+export const describe = (note: Note): string => `${keyName(note.key)} at ${note.onset_secs.toFixed(2)} s`;
+
 const SHORTEST_SECS = 0.03;
 
 /** A note moved by so many seconds and keys, or one of its ends moved. */

@@ -11,10 +11,11 @@ export class Side {
   private readonly sources = h("section", { "aria-label": "Sources" });
   private readonly inspector = h("section", { "aria-label": "The chosen component" });
   private readonly corrections = h("section", { "aria-label": "What was drawn and given" });
+  private readonly singer = h("section", { "aria-label": "One singer and one piano" });
   private readonly states = h("section", { "aria-label": "States of the fit" });
 
   constructor(private readonly bench: Workbench) {
-    this.element = h("aside", { class: "side" }, this.sources, this.inspector, this.corrections, this.states);
+    this.element = h("aside", { class: "side" }, this.sources, this.inspector, this.corrections, this.singer, this.states);
   }
 
   refresh(): void {
@@ -24,6 +25,7 @@ export class Side {
     if (!sliding) this.drawSources();
     this.drawInspector();
     this.drawCorrections();
+    this.drawSinger();
     this.drawStates();
     if (focused && !sliding) document.getElementById(focused)?.focus({ preventScroll: true });
   }
@@ -159,6 +161,28 @@ export class Side {
         music.pitches.length > 0 && h("button", { id: "claim-pitch", title: `The partials of the pitch are drawn as regions of ${name}`, onclick: () => bench.claim("pitch") }, `Pitch is ${name}’s`) as Node,
         parts.length > 0 && h("button", { id: "clear-music", class: "quiet", onclick: () => bench.change({ ...bench.edits, music: { notes: [], pitches: [], words: [] } }, "notes, pitch and words taken away") }, "Take away") as Node),
       chooser));
+  }
+
+  /** A recording of one singer and one piano has a model of its own, whose stems are better than any grouping of components. */
+  private drawSinger(): void {
+    const { bench } = this;
+    const { singer } = bench.project;
+    const { music } = bench.edits;
+    const { focus } = bench.listening;
+    const busy = bench.job?.state === "running";
+    const known = music.notes.length + music.pitches.length + music.words.length > 0;
+    this.singer.hidden = !bench.fit;
+    this.singer.replaceChildren(...nodes(
+      h("h2", {}, "One singer, one piano"),
+      h("div", { class: "soft" }, singer
+        ? "Their notes and pitch stand over the picture. Drag them where they are wrong (N, L), and listen again by them."
+        : "Is that what this is? They have a model of their own: it hears pitch and notes, which you can correct."),
+      singer !== null && h("div", { class: "buttons" }, ...singer.sources.map((name, at) =>
+        h("button", { id: `singer-${at}`, "aria-pressed": String(focus?.kind === "singer" && focus.at === at), title: `Hear the ${name} alone`, onclick: () => bench.audition("singer", at) }, `▶ ${name}`))) as Node,
+      h("div", { class: "buttons" },
+        h("button", { id: "listen-fast", disabled: busy, title: "For a first listen (--fast)", onclick: () => void bench.listen(true, false) }, "Listen quickly"),
+        h("button", { id: "listen", disabled: busy, title: "Three fits, the mean of their masks", onclick: () => void bench.listen(false, false) }, "Thoroughly"),
+        known && h("button", { id: "listen-again", disabled: busy, title: "By the notes, the pitch and the words as they stand", onclick: () => void bench.listen(true, true) }, "Again by these notes") as Node)));
   }
 
   private drawStates(): void {

@@ -121,7 +121,7 @@ export class Workbench {
   // ---- what people do ------------------------------------------------------------------------
 
   /** Hear one component or source alone, at once; the same again is everything. */
-  audition(kind: "component" | "source", at: number): void {
+  audition(kind: "component" | "source" | "singer", at: number): void {
     const focus = this.listening.focus;
     const same = focus?.kind === kind && focus.at === at;
     this.listening = { ...this.listening, original: false, focus: same && this.player.playing ? null : { kind, at } };
@@ -131,7 +131,7 @@ export class Workbench {
     }
     this.heard();
     if (!this.player.playing) void this.player.play();
-    this.guide?.did(kind);
+    if (kind !== "singer") this.guide?.did(kind);
   }
 
   hearAll(): void {
@@ -263,6 +263,24 @@ export class Workbench {
     this.composed({ notes: this.notes().filter((_, n) => n !== at) }, "note removed");
   }
 
+  /** Choose the next note or the one before, in their order in time, by keys. */
+  private chooseNote(step: number): void {
+    const notes = this.notes();
+    const at = music.neighbour(notes, this.chosenNote, step, this.player.at);
+    if (at === null) return;
+    this.overlays.add("notes");
+    this.chosenNote = at;
+    this.announce(`${music.describe(notes[at])}. Alt and arrows move it, Delete removes it.`);
+    this.refresh();
+  }
+
+  /** What dragging a note does, by keys. */
+  private moveNote(secs: number, keys: number): void {
+    if (this.chosenNote === null) return;
+    const notes = music.dragged(this.notes(), this.chosenNote, "all", secs, keys);
+    this.composed({ notes }, `note moved: ${music.describe(notes[this.chosenNote])}`);
+  }
+
   /** In the looped span there is nothing but one source. */
   onlyHere(): void {
     const { loop } = this.player;
@@ -274,7 +292,8 @@ export class Workbench {
   boxLoop(): void {
     const { player: { loop }, view, paint, project } = this;
     const { name } = this.edits.sources[paint.source] ?? this.edits.sources[0];
-    if (loop) this.drawn(regions.addBox(this.edits.regions, project.picture, name, paint.strength, [loop[0], view.low], [loop[1], view.high]), `box for ${name}`);
+    if (!loop) this.announce("Loop a span first (O): the box is drawn around it.");
+    else this.drawn(regions.addBox(this.edits.regions, project.picture, name, paint.strength, [loop[0], view.low], [loop[1], view.high]), `box for ${name}`);
   }
 
   /** The notes, or the pitch, as regions of the source that is drawn for. */
@@ -297,6 +316,20 @@ export class Workbench {
     } catch (error) {
       this.fail(error);
     }
+  }
+
+  /** Listen for one singer and one piano; with `keep`, by the notes, the pitch and the words as they stand. */
+  async listen(fast: boolean, keep: boolean): Promise<void> {
+    await this.saving;
+    const job = await this.run(() => api.startListen(this.project.id, fast, keep));
+    if (job?.what !== "listen" || job.state !== "done" || !job.result?.music || !this.fit) return;
+    const first = this.project.singer === null;
+    this.project.singer = (await api.getProject(this.project.id)).singer;
+    if (first) this.player.setTracks(this.fit.components.length + (this.project.singer?.sources.length ?? 0));
+    else this.player.renew();
+    this.overlays.add("pitch").add("notes");
+    this.change({ ...this.edits, music: job.result.music }, keep ? "listened again" : "listened for a singer and a piano");
+    this.announce(this.project.singer?.notes[0] ?? "A singer and a piano: hear them at the right.");
   }
 
   // ---- fitting on ----------------------------------------------------------------------------
@@ -404,7 +437,7 @@ export class Workbench {
     if (same) this.player.renew();
     else {
       this.listening = { ...mix.everything(), levelMatched: this.listening.levelMatched };
-      this.player.setTracks(count);
+      this.player.setTracks(count + (this.project.singer?.sources.length ?? 0));
     }
     this.heard();
   }
@@ -433,6 +466,7 @@ export class Workbench {
     this.refresh();
   }
 
+  /** The gain of every component. */
   gains(): number[] {
     const gains = mix.gains(this.listening, this.edits, this.sourceOf());
     if (!this.fit || !this.listening.levelMatched || this.listening.original) return gains;
@@ -441,7 +475,9 @@ export class Workbench {
   }
 
   private heard(): void {
-    if (this.fit) this.player.setGains(this.gains());
+    const { focus } = this.listening;
+    const singer = (this.project.singer?.sources ?? []).map((_, at) => (focus?.kind === "singer" && focus.at === at ? 1 : 0));
+    if (this.fit) this.player.setGains([...this.gains(), ...singer]);
     this.refresh();
   }
 
@@ -458,7 +494,7 @@ export class Workbench {
     const job = this.job;
     if (job?.state === "failed") this.fail(new Error(job.error ?? "It failed."));
     if (job?.state === "cancelled") this.announce("Cancelled; everything is as it was.");
-    if (job?.state === "done" && job.what !== "export" && !this.closed) {
+    if (job?.state === "done" && job.what !== "export" && job.what !== "listen" && !this.closed) {
       const fresh = await api.getProject(this.project.id);
       this.project.settings = fresh.settings;
       this.project.history = fresh.history;
@@ -581,7 +617,7 @@ export class Workbench {
     const { job } = this;
     const running = job?.state === "running";
     const state = { saved: "All changes saved", saving: "Saving …", failed: "Not saved" }[this.saved];
-    const stage = { analyze: "Looking at the recording", fit: job?.what === "refit" ? "Fitting on" : "Finding components", render: "Writing", begin: "Beginning" }[job?.stage ?? "begin"] ?? job?.stage;
+    const stage = { analyze: "Looking at the recording", fit: { refit: "Fitting on", listen: "Listening" }[job?.what ?? ""] ?? "Finding components", render: "Writing", begin: "Beginning" }[job?.stage ?? "begin"] ?? job?.stage;
     this.parts.foot.replaceChildren(
       ...(running && job ? [h("span", {}, `${stage} …`), h("progress", { max: job.total || 1, value: job.done, "aria-label": "Progress" }),
         h("button", { id: "cancel", class: "tiny", onclick: () => this.cancel() }, "Cancel")] : [this.parts.said]),
@@ -620,6 +656,9 @@ export class Workbench {
       n: () => this.setTool("note"),
       l: () => this.setTool("pitch"),
       f: () => this.refit(),
+      d: () => this.boxLoop(),
+      ",": () => { if (this.tool === "note") this.chooseNote(-1); },
+      ".": () => { if (this.tool === "note") this.chooseNote(1); },
       "+": () => this.zoom(2),
       "=": () => this.zoom(2),
       "-": () => this.zoom(0.5),
@@ -636,8 +675,10 @@ export class Workbench {
       "?": () => keysDialog(this),
       Escape: () => (this.tool === "move" ? this.hearAllQuietly() : this.setTool("move")),
     };
+    const nudge: Record<string, [number, number]> = { ArrowUp: [0, 1], ArrowDown: [0, -1], ArrowLeft: [-0.01, 0], ArrowRight: [0.01, 0] };
     let action: (() => void) | undefined;
-    if (command) {
+    if (event.altKey && this.tool === "note" && nudge[key]) action = () => this.moveNote(...nudge[key]);
+    else if (command) {
       if (key.toLowerCase() === "z") action = () => (event.shiftKey ? this.redo() : this.undo());
       else if (key.toLowerCase() === "y") action = () => this.redo();
     } else if (/^[1-9]$/.test(key)) action = () => (this.tool === "brush" || this.tool === "box" ? this.paintFor(Number(key) - 1) : this.assign(Number(key) - 1));

@@ -65,9 +65,11 @@ registerProcessor(
     }
 
     process(_: Float32Array[][], outputs: Float32Array[][]): boolean {
+      const before = this.mixer.playing;
       this.mixer.process(outputs[0]);
       this.quanta += 1;
-      if (this.quanta % QUANTA === 0 && this.mixer.playing) this.report();
+      // The end is told when it comes: nothing is reported after it.
+      if (this.mixer.playing ? this.quanta % QUANTA === 0 : before) this.report();
       return true;
     }
   },

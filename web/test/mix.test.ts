@@ -14,6 +14,7 @@ test("solo, mute and one alone", () => {
   assert.deepEqual(heard({ focus: { kind: "source", at: 0 }, mutedSources: new Set([0]) }), [1, 1, 0, 0]);
   assert.deepEqual(heard({ soloSources: new Set([1]), soloComponents: new Set([0]) }), [1, 0, 0.5, 0.5]);
   assert.deepEqual(heard({ mutedComponents: new Set([1]) }), [1, 0, 0.5, 0.5]);
+  assert.deepEqual(heard({ focus: { kind: "singer", at: 0 } }), [0, 0, 0, 0]);
   assert.deepEqual(heard({ soloSources: new Set([0]), mutedComponents: new Set([1]) }), [1, 0, 0, 0]);
 });
 

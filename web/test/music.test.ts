@@ -18,6 +18,16 @@ test("a note is taken at its ends or as a whole, and moved", () => {
   assert.ok(music.dragged([note], 0, "end", -5, 0)[0].offset_secs > 1);
 });
 
+test("notes are walked through by time, from the playhead on", () => {
+  const notes = [3, 1, 2].map((onset_secs) => ({ ...note, onset_secs, offset_secs: onset_secs + 0.5 }));
+  assert.equal(music.neighbour(notes, null, 1, 1.5), 2);
+  assert.equal(music.neighbour(notes, null, -1, 1.5), 1);
+  assert.equal(music.neighbour(notes, 2, 1, 0), 0);
+  assert.equal(music.neighbour(notes, 0, 1, 0), 0);
+  assert.equal(music.neighbour([], null, 1, 0), null);
+  assert.equal(music.describe(note), "A4 at 1.00 s");
+});
+
 test("a pitch that is redrawn replaces the old one there and nowhere else", () => {
   const old = Array.from({ length: 100 }, (_, n) => ({ time_secs: n / 100, hz: 200, confidence: 0.5 }));
   const drawn = music.redrawn(old, [[0.4, 440], [0.2, 220]]);

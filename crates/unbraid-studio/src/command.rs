@@ -180,6 +180,15 @@ pub(crate) fn separate(
     line(&words)
 }
 
+/// One singer and one piano, by what is known of them.
+pub(crate) fn singer(input: &Input, options: &[String], format: OutputFormat) -> String {
+    let mut words = vec!["unbraid".to_owned(), "separate".to_owned()];
+    words.extend(span(input));
+    words.extend_from_slice(options);
+    words.extend(stem_options(&StemsConfig::default(), format));
+    line(&words)
+}
+
 /// The fit of a recording.
 pub(crate) fn factorize(input: &Input, config: &FactorizeConfig, folder: &str) -> String {
     let mut words = vec!["unbraid".to_owned(), "factorize".to_owned()];
@@ -211,6 +220,12 @@ pub(crate) fn refit(folder: &str, made: &Made, home: &Path) -> String {
 }
 
 fn recording(input: &Input, config: &FactorizeConfig) -> Vec<String> {
+    let mut words = span(input);
+    words.extend(model_options(config, input.sample_rate));
+    words
+}
+
+fn span(input: &Input) -> Vec<String> {
     let mut words = vec![input.path.clone()];
     if input.start_secs > 0.0 {
         words.extend(["--start".to_owned(), input.start_secs.to_string()]);
@@ -218,7 +233,6 @@ fn recording(input: &Input, config: &FactorizeConfig) -> Vec<String> {
     if let Some(secs) = input.duration_secs {
         words.extend(["--duration".to_owned(), secs.to_string()]);
     }
-    words.extend(model_options(config, input.sample_rate));
     words
 }
 

@@ -19,6 +19,7 @@ use unbraid_io::knowledge::{write_melody_csv, write_midi, write_notes_csv, write
 use crate::command;
 use crate::failure::Failure;
 use crate::project::{Project, REGIONS};
+use crate::singer::NAMES;
 use crate::state::State;
 
 /// What is to be written.
@@ -29,6 +30,8 @@ pub(crate) enum What {
     Stems,
     /// One file per component.
     Components,
+    /// The singer and the piano that were listened for.
+    Singer,
     /// The notes of every source as MIDI and CSV, and what was given or heard of a singer's pitch.
     Music,
 }
@@ -56,35 +59,12 @@ pub(crate) fn export(
     let filled: Vec<(usize, Vec<usize>)> = (grouping.members().into_iter().enumerate())
         .filter(|(_, members)| !members.is_empty())
         .collect();
-    let (folder_name, mut names, members, owners): (_, Vec<String>, Vec<Vec<usize>>, Vec<usize>) =
-        match order.what {
-            What::Music => return music(project, state, grouping),
-            What::Stems => (
-                "stems",
-                (filled
-                    .iter()
-                    .map(|(at, _)| grouping.sources[*at].name.clone()))
-                .collect(),
-                filled.iter().map(|(_, members)| members.clone()).collect(),
-                (0..filled.len()).collect(),
-            ),
-            What::Components => {
-                let count = state.fitted.components();
-                let digits = (count - 1).to_string().len().max(2);
-                let owner = |component: usize| {
-                    let owns = |(_, members): &(usize, Vec<usize>)| members.contains(&component);
-                    filled.iter().position(owns).unwrap_or(0)
-                };
-                (
-                    "components",
-                    (0..count)
-                        .map(|component| format!("{component:0digits$}"))
-                        .collect(),
-                    (0..count).map(|component| vec![component]).collect(),
-                    (0..count).map(owner).collect(),
-                )
-            }
-        };
+    let (folder_name, mut names, sharing, commands) = match order.what {
+        What::Music => return music(project, state, grouping),
+        What::Singer => singer(project, order)?,
+        What::Stems => stems(project, state, grouping, &filled, order)?,
+        What::Components => components(state, grouping, &filled, order)?,
+    };
     if order.stems.residual {
         names.push("residual".to_owned());
     }
@@ -95,26 +75,6 @@ pub(crate) fn export(
         .map(|name| format!("{name}.{}", order.format.extension()))
         .collect();
     let paths: Vec<PathBuf> = files.iter().map(|file| folder.path().join(file)).collect();
-    let factorization = &state.fitted.factorization;
-    let mut sharing: Box<dyn Sharing> = Box::new(factorization.sharing(&members, order.stems)?);
-    let present: Vec<&str> = filled
-        .iter()
-        .map(|(at, _)| grouping.sources[*at].name.as_str())
-        .collect();
-    let regions = regions_of(&state.edits.regions, &present);
-    let hints = Hints::new(factorization.grid(), &present)?.with_regions(&regions)?;
-    let mut drawn = None;
-    if !hints.is_empty() {
-        sharing = Box::new(Hinted::of_parts(
-            sharing,
-            hints,
-            owners,
-            order.stems.render,
-        )?);
-        let path = project.folder.join(REGIONS);
-        write_regions(&path, &regions)?;
-        drawn = Some(path.display().to_string());
-    }
     let metadata = metadata(project);
     let mut attempt = |gain: f64| -> Result<f64, Failure> {
         let audio: &Audio = &project.audio;
@@ -144,10 +104,6 @@ pub(crate) fn export(
         attempt(gain)?;
     }
     folder.commit()?;
-    let commands = match order.what {
-        What::Stems => commands(project, state, grouping, order, drawn.as_deref()),
-        What::Components | What::Music => Vec::new(),
-    };
     Ok(json!({
         "folder": target.display().to_string(),
         "files": files.iter().map(|file| format!("{folder_name}/{file}")).collect::<Vec<_>>(),
@@ -163,9 +119,93 @@ fn metadata(project: &Project) -> Metadata {
     metadata.in_span(begin.round() as u64, project.audio.len_samples() as u64)
 }
 
+/// Files to write: their folder, their names, how the recording is shared out among them, and what makes the same.
+type Files = (&'static str, Vec<String>, Box<dyn Sharing>, Vec<String>);
+
+fn stems(
+    project: &Project,
+    state: &State,
+    grouping: &Grouping,
+    filled: &[(usize, Vec<usize>)],
+    order: Order,
+) -> Result<Files, Failure> {
+    let name = |at: &usize| grouping.sources[*at].name.clone();
+    let names: Vec<String> = filled.iter().map(|(at, _)| name(at)).collect();
+    let members: Vec<Vec<usize>> = filled.iter().map(|(_, members)| members.clone()).collect();
+    let owners = (0..filled.len()).collect();
+    let (sharing, drawn) = under_regions(state, &members, owners, &names, order)?;
+    let mut file = None;
+    if let Some(regions) = drawn {
+        let path = project.folder.join(REGIONS);
+        write_regions(&path, &regions)?;
+        file = Some(path.display().to_string());
+    }
+    let commands = commands(project, state, grouping, order, file.as_deref());
+    Ok(("stems", names, sharing, commands))
+}
+
+fn components(
+    state: &State,
+    grouping: &Grouping,
+    filled: &[(usize, Vec<usize>)],
+    order: Order,
+) -> Result<Files, Failure> {
+    let sources: Vec<String> = (filled.iter())
+        .map(|(at, _)| grouping.sources[*at].name.clone())
+        .collect();
+    let count = state.fitted.components();
+    let digits = (count - 1).to_string().len().max(2);
+    let owner = |component: usize| {
+        let owns = |(_, members): &(usize, Vec<usize>)| members.contains(&component);
+        filled.iter().position(owns).unwrap_or(0)
+    };
+    let members: Vec<Vec<usize>> = (0..count).map(|component| vec![component]).collect();
+    let owners = (0..count).map(owner).collect();
+    let (sharing, _) = under_regions(state, &members, owners, &sources, order)?;
+    let names = (0..count)
+        .map(|component| format!("{component:0digits$}"))
+        .collect();
+    Ok(("components", names, sharing, Vec::new()))
+}
+
+fn singer(project: &Project, order: Order) -> Result<Files, Failure> {
+    let Some(singer) = project.singer() else {
+        return Err(Failure::Refused(
+            "nobody listened for a singer and a piano yet".to_owned(),
+        ));
+    };
+    if order.stems != StemsConfig::default() {
+        return Err(Failure::Refused(
+            "a singer and a piano have masks of their own: leave the masks as they are".to_owned(),
+        ));
+    }
+    let command = command::singer(&project.input, &singer.options, order.format);
+    let names = NAMES.map(str::to_owned).to_vec();
+    Ok(("stems", names, Box::new(singer.sharing), vec![command]))
+}
+
+/// How groups of components share the recording out where something is drawn, and what of it counts.
+fn under_regions(
+    state: &State,
+    members: &[Vec<usize>],
+    owners: Vec<usize>,
+    sources: &[String],
+    order: Order,
+) -> Result<(Box<dyn Sharing>, Option<Regions>), Failure> {
+    let factorization = &state.fitted.factorization;
+    let sharing: Box<dyn Sharing> = Box::new(factorization.sharing(members, order.stems)?);
+    let regions = regions_of(&state.edits.regions, sources);
+    let hints = Hints::new(factorization.grid(), sources)?.with_regions(&regions)?;
+    if hints.is_empty() {
+        return Ok((sharing, None));
+    }
+    let hinted = Hinted::of_parts(sharing, hints, owners, order.stems.render)?;
+    Ok((Box::new(hinted), Some(regions)))
+}
+
 /// The regions of some sources.
-fn regions_of(regions: &Regions, sources: &[&str]) -> Regions {
-    let known = |name: &String| sources.contains(&name.as_str());
+fn regions_of(regions: &Regions, sources: &[String]) -> Regions {
+    let known = |name: &String| sources.contains(name);
     let mut regions = regions.clone();
     regions.boxes.retain(|area| known(&area.source));
     regions.strokes.retain(|stroke| known(&stroke.source));

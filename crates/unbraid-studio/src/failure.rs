@@ -1,5 +1,7 @@
 //! Errors of the libraries come in; a status and a message that says what to do go out.
 
+use std::io::ErrorKind;
+
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
@@ -38,6 +40,18 @@ impl Failure {
         move |source| Self::System { what, source }
     }
 
+    /// The message, and what to do where a disk is full: the page has no command line to choose another place on.
+    pub(crate) fn said(&self) -> String {
+        match self {
+            Self::Io(unbraid_io::Error::Write { source, .. }) | Self::System { source, .. }
+                if source.kind() == ErrorKind::StorageFull =>
+            {
+                format!("{self}. Nothing was changed: free some space, and try again")
+            }
+            _ => self.to_string(),
+        }
+    }
+
     fn status(&self) -> StatusCode {
         match self {
             Self::Missing(_) => StatusCode::NOT_FOUND,
@@ -59,7 +73,7 @@ impl Failure {
 
 impl IntoResponse for Failure {
     fn into_response(self) -> Response {
-        let body = json!({ "error": self.to_string(), "hint": self.hint() });
+        let body = json!({ "error": self.said(), "hint": self.hint() });
         (self.status(), axum::Json(body)).into_response()
     }
 }

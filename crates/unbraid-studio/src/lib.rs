@@ -21,6 +21,7 @@ mod project;
 mod ranges;
 mod rows;
 mod server;
+mod singer;
 mod state;
 mod studio;
 

@@ -27,6 +27,7 @@ use crate::fitted::Fitted;
 use crate::job::{Job, NO_PANIC, Report, Status};
 use crate::picture::{Picture, STEP_DB, TILE, TOP_DB};
 use crate::rows::ROWS;
+use crate::singer::{Listen, Singer};
 use crate::state::{Made, Sound, State, history, words};
 
 /// A recording that is open.
@@ -47,6 +48,8 @@ struct Now {
     state: Option<State>,
     /// Every state so far, and what made it.
     history: Vec<(usize, String)>,
+    /// One singer and one piano, once somebody listened for them.
+    singer: Option<Singer>,
     job: Option<Arc<Job>>,
     jobs: usize,
 }
@@ -119,6 +122,7 @@ impl Project {
         let now = Now {
             history: history(&folder),
             state,
+            singer: None,
             job: None,
             jobs: 0,
         };
@@ -182,6 +186,7 @@ impl Project {
             "settings": settings,
             "edits": edits,
             "fit": fit,
+            "singer": now.singer.as_ref().map(Singer::describe),
             "history": now.history.iter().map(|(revision, what)| json!({ "revision": revision, "what": what })).collect::<Vec<_>>(),
             "job": now.job.as_ref().map(|job| job.report()),
         }))
@@ -244,7 +249,7 @@ impl Project {
             Err(Failure::Library(unbraid::Error::Cancelled)) => {
                 running.end(Status::Cancelled, None, Value::Null);
             }
-            Err(error) => running.end(Status::Failed, Some(error.to_string()), Value::Null),
+            Err(error) => running.end(Status::Failed, Some(error.said()), Value::Null),
         });
         if let Err(error) = spawned {
             job.end(Status::Failed, Some(error.to_string()), Value::Null);
@@ -308,6 +313,22 @@ impl Project {
             };
             project.take(factorization, next)
         })
+    }
+
+    /// Listen for one singer and one piano, beside the components: what is heard of their notes and pitch is for the page to
+    /// take over.
+    pub(crate) fn listen(self: &Arc<Self>, order: Listen) -> Result<Report, Failure> {
+        self.run("listen", move |project, job| {
+            let music = project.fitted_state()?.edits.music;
+            let known = order.keep.then_some(&music);
+            let (singer, heard) = Singer::listen(project, order, known, &mut job.observer())?;
+            project.now().singer = Some(singer);
+            Ok(json!({ "music": heard }))
+        })
+    }
+
+    pub(crate) fn singer(&self) -> Option<Singer> {
+        self.now().singer.clone()
     }
 
     /// Write stems, components or music.

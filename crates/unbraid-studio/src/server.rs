@@ -30,6 +30,7 @@ use crate::guard::Guard;
 use crate::music::Music;
 use crate::project::Refit;
 use crate::ranges::{Wanted, wanted};
+use crate::singer::Listen;
 use crate::studio::{Settings, Studio};
 
 /// Pictures and sounds made at once; the others wait.
@@ -138,6 +139,7 @@ fn router(app: Arc<App>) -> Router {
         .route("/api/projects/{id}/fit", post(fit))
         .route("/api/projects/{id}/refit", post(refit))
         .route("/api/projects/{id}/music", post(music))
+        .route("/api/projects/{id}/listen", post(listen))
         .route("/api/projects/{id}/restore", post(restore))
         .route("/api/projects/{id}/export", post(export))
         .route("/api/projects/{id}/job", get(job).delete(cancel))
@@ -384,7 +386,7 @@ async fn factors(State(app): Shared, UrlPath(id): UrlPath<usize>) -> Answer<Resp
     Ok(binary(bytes.await?))
 }
 
-/// One second of every component (or of the recording, before there are any), as 32-bit floats: component by component, channel by channel.
+/// One second of every component, then of the singer and the piano if they were listened for (or of the recording, before there is anything), as 32-bit floats: component by component, channel by channel.
 async fn sound_segment(
     State(app): Shared,
     UrlPath((id, segment)): UrlPath<(usize, usize)>,
@@ -399,9 +401,14 @@ async fn sound_segment(
         let start = start.ok_or_else(|| Failure::Missing("the recording is over".to_owned()))?;
         let span = start..(start + len).min(audio.len_samples());
         let samples: Vec<f32> = match project.state() {
-            Some(state) => StemBlocks::span(audio, &state.sound.sharing, span)?
-                .into_iter()
-                .collect(),
+            Some(state) => {
+                let components = StemBlocks::span(audio, &state.sound.sharing, span.clone())?;
+                let singer = match project.singer() {
+                    Some(singer) => Some(StemBlocks::span(audio, &singer.sharing, span)?),
+                    None => None,
+                };
+                (components.into_iter().chain(singer.into_iter().flatten())).collect()
+            }
             None => (0..audio.channels())
                 .flat_map(|channel| audio.channel(channel)[span.clone()].iter().copied())
                 .collect(),
@@ -436,6 +443,15 @@ async fn refit(
 ) -> Answer<Json<Value>> {
     app.studio.may_compute()?;
     Ok(Json(json!(app.studio.project(id)?.refit(order)?)))
+}
+
+async fn listen(
+    State(app): Shared,
+    UrlPath(id): UrlPath<usize>,
+    Json(order): Json<Listen>,
+) -> Answer<Json<Value>> {
+    app.studio.may_compute()?;
+    Ok(Json(json!(app.studio.project(id)?.listen(order)?)))
 }
 
 /// What a file says of notes, pitch or words; nothing is kept of it until the page sends it among its edits.

@@ -6,6 +6,7 @@ use std::path::Path;
 use unbraid::knowledge::{Grain, Lyrics, Sung};
 
 use crate::Error;
+use crate::atomic::write_file;
 use crate::error::reading;
 
 /// Where a line that nothing follows ends.
@@ -35,6 +36,20 @@ pub fn read_lyrics(path: &Path) -> Result<Lyrics, Error> {
             .unwrap_or_else(|error| error.into_bytes().into_iter().map(char::from).collect()),
     };
     parse_lyrics(&text).map_err(refuse)
+}
+
+/// Write words as Audacity labels: begin, end and text between tabs.
+///
+/// # Errors
+///
+/// [`Error::Write`] if the system refuses.
+pub fn write_labels(path: &Path, words: &[Sung]) -> Result<(), Error> {
+    let line = |word: &Sung| {
+        let text = word.text.replace(['\t', '\n', '\r'], " ");
+        format!("{:.6}\t{:.6}\t{text}\n", word.onset_secs, word.offset_secs)
+    };
+    let text: String = words.iter().map(line).collect();
+    write_file(path, text.as_bytes())
 }
 
 fn utf16(bytes: &[u8], value: fn([u8; 2]) -> u16) -> String {

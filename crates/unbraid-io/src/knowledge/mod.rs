@@ -13,7 +13,7 @@ mod sfz;
 mod soundfont;
 
 pub use dictionary::{dictionary_bytes, parse_dictionary, read_dictionary, write_dictionary};
-pub use lyrics::read_lyrics;
+pub use lyrics::{read_lyrics, write_labels};
 pub use melody::{read_melody, write_melody_csv};
 pub use midi::{midi_bytes, read_score, write_midi};
 pub use naming::{NoteName, note_name};

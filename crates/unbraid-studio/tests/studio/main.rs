@@ -2,5 +2,6 @@
 #![expect(clippy::unwrap_used, reason = "a test ends where its helper fails")]
 
 mod client;
+mod disk;
 mod projects;
 mod refusals;

@@ -352,3 +352,67 @@ fn music_is_read_kept_and_written() {
     let refused = studio.ask("PUT", &path("edits"), edits.to_string().as_bytes());
     assert_eq!(refused.status, 422);
 }
+
+#[test]
+fn a_singer_and_a_piano_are_listened_for_and_add_up() {
+    let studio = Studio::start();
+    let id = open(&studio);
+    let path = |part: &str| format!("/api/projects/{id}/{part}");
+    studio.ask("POST", &path("export"), br#"{"what":"singer"}"#);
+    assert_eq!(studio.finish(&id)["state"], "failed");
+    let listen = |keep: bool| {
+        let order = json!({ "fast": true, "keep": keep }).to_string();
+        studio.ask("POST", &path("listen"), order.as_bytes());
+        studio.finish(&id)
+    };
+    let job = listen(false);
+    assert_eq!(job["state"], "done", "{job}");
+    let project = || {
+        studio
+            .ask("GET", &format!("/api/projects/{id}"), b"")
+            .json()
+    };
+    let mut edits = project()["edits"].clone();
+    assert!(
+        !job["result"]["music"]["pitches"]
+            .as_array()
+            .unwrap()
+            .is_empty()
+    );
+    assert_eq!(project()["singer"]["sources"], json!(["voice", "piano"]));
+    let bytes = studio.ask("GET", &path("sound/0"), b"").body;
+    let samples: Vec<f32> = (bytes.chunks_exact(4))
+        .map(|four| f32::from_le_bytes(four.try_into().unwrap()))
+        .collect();
+    assert_eq!(samples.len(), 18 * 8000);
+    let sum = |tracks: std::ops::Range<usize>, n: usize| -> f32 {
+        tracks.map(|track| samples[track * 8000 + n]).sum()
+    };
+    for n in 0..8000 {
+        assert!((sum(0..16, n) - sum(16..18, n)).abs() < 1e-4, "{n}");
+    }
+
+    // What was heard is corrected, and listened by.
+    edits["music"] = job["result"]["music"].clone();
+    edits["music"]["words"] =
+        json!([{ "onset_secs": 0.1, "offset_secs": 0.4, "text": "la", "note": null }]);
+    studio.ask("PUT", &path("edits"), edits.to_string().as_bytes());
+    let again = listen(true);
+    assert_eq!(again["state"], "done", "{again}");
+    assert_eq!(again["result"]["music"]["words"], edits["music"]["words"]);
+    studio.ask("POST", &path("export"), br#"{"what":"singer"}"#);
+    let exported = studio.finish(&id);
+    assert_eq!(
+        exported["result"]["files"],
+        json!(["stems/voice.wav", "stems/piano.wav"])
+    );
+    let command = exported["result"]["commands"][0].as_str().unwrap();
+    assert!(
+        command.contains("--sources voice,piano --fast"),
+        "{command}"
+    );
+    assert!(
+        command.contains("f0.csv") && command.contains("words.txt"),
+        "{command}"
+    );
+}
