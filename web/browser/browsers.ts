@@ -37,6 +37,8 @@ before(async () => {
   page = await browser.newPage({ viewport: { width: 1280, height: 720 } });
   page.setDefaultTimeout(30_000);
   page.on("pageerror", (error) => problems.push(error.message));
+  // Which request it was: the console says only that there was one.
+  page.on("response", async (response) => { if (response.status() >= 400) problems.push(`${response.status()} ${response.url()}: ${await response.text().catch(() => "")}`); });
   page.on("console", (message) => { if (message.type() === "error") problems.push(message.text()); });
 });
 
