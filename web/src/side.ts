@@ -163,7 +163,7 @@ export class Side {
       chooser));
   }
 
-  /** A recording of one singer and one piano has a model of its own, whose stems are better than any grouping of components. */
+  /** A recording of one singer and one piano has a model of its own, which on our clips beats even the right grouping of components. */
   private drawSinger(): void {
     const { bench } = this;
     const { singer } = bench.project;

@@ -57,6 +57,8 @@ export class Tiles {
         look.sets && look.sets.length > 0 ? getTile(id, width, index, setsText(look)) : null,
       ]);
       this.levels.set(plain, levels);
+      // Components that have changed meanwhile: the next picture asks anew.
+      if (shares?.length === 0) return;
       this.drawn.set(key, this.paint(look, levels, shares));
       for (const oldest of this.drawn.keys()) {
         if (this.drawn.size <= MOST) break;

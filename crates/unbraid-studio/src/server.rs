@@ -333,23 +333,17 @@ struct Sets {
     sets: Option<String>,
 }
 
-/// `0,3;1,2` as numbers below `components`.
-fn parse_sets(text: &str, components: usize) -> Answer<Vec<Vec<usize>>> {
+/// `0,3;1,2` as numbers.
+fn parse_sets(text: &str) -> Answer<Vec<Vec<usize>>> {
     let set = |text: &str| -> Option<Vec<usize>> {
         let items = text.split(',').filter(|item| !item.is_empty());
-        items
-            .map(|item| {
-                item.parse()
-                    .ok()
-                    .filter(|&component| component < components)
-            })
-            .collect()
+        items.map(|item| item.parse().ok()).collect()
     };
     let sets: Option<Vec<Vec<usize>>> = text.split(';').take(MOST_SETS + 1).map(set).collect();
     match sets {
         Some(sets) if sets.len() <= MOST_SETS => Ok(sets),
         _ => Err(Failure::Refused(format!(
-            "`sets` is to be such as 0,3;1,2 with components below {components}"
+            "`sets` is {text}, but is to be up to {MOST_SETS} sets of components such as 0,3;1,2"
         ))),
     }
 }
@@ -366,7 +360,15 @@ async fn tile(
         let tile = tile.ok_or_else(|| Failure::Missing("there is no such tile".to_owned()))?;
         let Some(sets) = sets else { return Ok(tile) };
         let state = project.fitted_state()?;
-        let sets = parse_sets(&sets, state.fitted.components())?;
+        let sets = parse_sets(&sets)?;
+        // A merge can be done before the page knows of it: of components that are gone there is nothing to draw.
+        if sets
+            .iter()
+            .flatten()
+            .any(|&component| component >= state.fitted.components())
+        {
+            return Ok(Vec::new());
+        }
         let drawn = Drawn {
             hints: &state.sound.hints,
             owners: &state.sound.owners,
