@@ -10,8 +10,11 @@ use clap::Args;
 use crate::python::{call, interpreter, script};
 use crate::{root, scratch};
 
-/// The Debian packages the clip is made of, and a file by which each is known to be there.
-const PACKAGES: [(&str, &str); 2] = [
+/// The Debian packages the clip is made of.
+const PACKAGES: [&str; 2] = ["fretsonfire-songs-sectoid", "sonic-pi-samples"];
+
+/// The Debian packages that are used here and there, and a file by which each is known to be there.
+const KNOWN: [(&str, &str); 3] = [
     (
         "fretsonfire-songs-sectoid",
         "usr/share/games/fretsonfire/data/songs/sectoid/Feelings/guitar.ogg",
@@ -20,6 +23,7 @@ const PACKAGES: [(&str, &str); 2] = [
         "sonic-pi-samples",
         "usr/share/sonic-pi/samples/drum_snare_hard.flac",
     ),
+    ("fluid-soundfont-gm", "usr/share/sounds/sf2/FluidR3_GM.sf2"),
 ];
 
 /// What to make the demo of, and where.
@@ -36,8 +40,7 @@ pub(crate) struct Arguments {
 
 /// Find or fetch the packages, and make the clip; it fails if the samples are not the known ones.
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
-    let names = PACKAGES.map(|(name, _)| name);
-    let packages = packages(arguments.packages.as_deref(), &names)?;
+    let packages = packages(arguments.packages.as_deref(), &PACKAGES)?;
     let python = interpreter("demo")?;
     call(
         Command::new(python)
@@ -64,7 +67,7 @@ pub(crate) fn packages(given: Option<&Path>, names: &[&str]) -> Result<PathBuf> 
 
 /// The packages of some names that are not unpacked in `folder`.
 fn missing(folder: &Path, names: &[&str]) -> Vec<&'static str> {
-    let absent = PACKAGES
+    let absent = KNOWN
         .iter()
         .filter(|(name, file)| names.contains(name) && !folder.join(file).is_file());
     absent.map(|&(name, _)| name).collect()
@@ -162,7 +165,7 @@ mod tests {
     fn a_folder_without_the_packages_lacks_both() {
         let folder = tempfile::tempdir().unwrap();
         assert_eq!(
-            missing(folder.path(), &PACKAGES.map(|(name, _)| name)),
+            missing(folder.path(), &PACKAGES),
             ["fretsonfire-songs-sectoid", "sonic-pi-samples"]
         );
     }

@@ -17,9 +17,11 @@ mod demo;
 mod drums;
 mod files;
 mod hints;
+mod knowledge;
 mod licenses;
 mod long;
 mod metrics;
+mod npm;
 mod piano;
 mod python;
 mod quality;
@@ -77,6 +79,8 @@ enum Command {
     Demo(demo::Arguments),
     /// Make the built-in piano's templates anew from recorded notes
     Piano(piano::Arguments),
+    /// Measure what dictionaries and scores of a piano are worth, and rewrite docs/knowledge.md
+    Knowledge(knowledge::Arguments),
     /// Separate mixtures of one singer and one piano in every way, and rewrite docs/singer-and-piano.md
     Singer(singer::Arguments),
 }
@@ -101,6 +105,7 @@ fn main() -> ExitCode {
         Command::Long(arguments) => long::run(&arguments).map(|()| ExitCode::SUCCESS),
         Command::Demo(arguments) => demo::run(&arguments).map(|()| ExitCode::SUCCESS),
         Command::Piano(arguments) => piano::run(&arguments).map(|()| ExitCode::SUCCESS),
+        Command::Knowledge(arguments) => knowledge::run(&arguments).map(|()| ExitCode::SUCCESS),
         Command::Singer(arguments) => singer::run(&arguments).map(|()| ExitCode::SUCCESS),
     };
     result.unwrap_or_else(|error| {

@@ -518,8 +518,9 @@ pub(crate) struct CompareArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct ExplainArgs {
-    /// A recording, or a folder that `unbraid factorize`, `group` or `separate` wrote
-    #[arg(value_name = "MIXTURE|PROJECT")]
+    /// A recording, a folder that `unbraid factorize`, `group` or `separate` wrote, or a dictionary
+    /// that `unbraid learn` wrote (.safetensors)
+    #[arg(value_name = "MIXTURE|PROJECT|DICTIONARY")]
     pub(crate) input: PathBuf,
 
     /// The page to write
@@ -719,6 +720,30 @@ pub(crate) struct KnowledgeArgs {
     /// Take every dictionary's tuning as it is
     #[arg(long)]
     pub(crate) no_tuning: bool,
+
+    /// How dictionaries of another instrument than the recording's follow it: `transfer` learns one filter for the whole
+    /// instrument and its room, `slow` lets every template follow slowly too, which wants a score
+    #[arg(long, value_name = "HOW", default_value = "none")]
+    pub(crate) adapt: AdaptArg,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum AdaptArg {
+    None,
+    Transfer,
+    Slow,
+}
+
+impl AdaptArg {
+    pub(crate) fn transfer(self) -> bool {
+        self != Self::None
+    }
+
+    /// The exponent of templates' steps.
+    pub(crate) fn rate(self) -> f32 {
+        if self == Self::Slow { 0.1 } else { 0.0 }
+    }
 }
 
 /// The transform, the model and its fit.

@@ -167,7 +167,7 @@ fn hex([r, g, b]: Rgb) -> String {
 }
 
 /// Text as XML may hold it; characters XML 1.0 forbids become the replacement character.
-fn escape(text: &str) -> String {
+pub(crate) fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for character in text.chars() {
         match character {

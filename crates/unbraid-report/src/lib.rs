@@ -4,6 +4,7 @@
 //!   it, the activations and the model below it, on shared axes.
 //! - [`stems_svg`] draws a mixture and its stems, waveform and spectrogram, on one time axis.
 //! - [`comparison_svg`] draws what several methods reached as bars.
+//! - [`dictionary_svg`] draws the templates of a dictionary, [`dictionary_html`] a page of them.
 //! - [`explain_html`] writes a page that explains a factorisation, with players.
 //! - [`png()`] turns either into a bitmap.
 //!
@@ -16,6 +17,7 @@
 mod canvas;
 mod color;
 mod comparison;
+mod dictionary;
 mod error;
 mod explain;
 mod factorization;
@@ -28,6 +30,7 @@ mod text;
 
 pub use color::source_color;
 pub use comparison::{ComparisonBar, ComparisonPicture, comparison_svg};
+pub use dictionary::{dictionary_html, dictionary_svg};
 pub use error::Error;
 pub use explain::{ExplainPage, MethodScores, OnsetScores, Truth, explain_html};
 pub use factorization::{FactorizationPicture, SourceOfComponents, factorization_svg};

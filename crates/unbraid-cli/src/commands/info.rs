@@ -57,11 +57,7 @@ pub(crate) fn run(args: &InfoArgs) -> Result<(), Failure> {
         }
         return project(args, folder);
     }
-    if args
-        .path
-        .extension()
-        .is_some_and(|ending| ending == "safetensors")
-    {
+    if is_dictionary(&args.path) {
         let dictionary = read_dictionary(&args.path)?;
         if args.json {
             return print_json(&DictionaryInfo::of(&dictionary));
@@ -70,6 +66,12 @@ pub(crate) fn run(args: &InfoArgs) -> Result<(), Failure> {
         return Ok(());
     }
     recording(args)
+}
+
+/// Whether a file is named as `unbraid learn` names what it writes.
+pub(crate) fn is_dictionary(path: &Path) -> bool {
+    path.extension()
+        .is_some_and(|ending| ending == "safetensors")
 }
 
 /// What `info` says of a dictionary.
@@ -97,6 +99,14 @@ impl<'a> DictionaryInfo<'a> {
 }
 
 pub(crate) fn print_dictionary(path: &Path, dictionary: &Dictionary) {
+    println!("{}", path.display());
+    for line in dictionary_lines(dictionary) {
+        println!("  {line}");
+    }
+}
+
+/// What a dictionary is, line by line.
+pub(crate) fn dictionary_lines(dictionary: &Dictionary) -> Vec<String> {
     let atoms = dictionary.atoms();
     let set = |value: fn(&Atom) -> Option<u32>| -> BTreeSet<u32> {
         atoms.iter().filter_map(value).collect()
@@ -104,24 +114,23 @@ pub(crate) fn print_dictionary(path: &Path, dictionary: &Dictionary) {
     let keys = set(|atom| atom.key().map(u32::from));
     let layers = set(|atom| Some(atom.velocity.round() as u32));
     let slices = set(|atom| Some(atom.slice as u32));
-    println!("{}", path.display());
-    println!(
-        "  a dictionary of kind {}: {} templates",
+    let mut lines = vec![format!(
+        "a dictionary of kind {}: {} templates",
         dictionary.kind(),
         atoms.len()
-    );
+    )];
     if let (Some(low), Some(high)) = (keys.first(), keys.last()) {
-        println!(
-            "  {} notes from MIDI {low} to {high}, {} slices of life",
+        lines.push(format!(
+            "{} notes from MIDI {low} to {high}, {} slices of life",
             keys.len(),
             slices.len()
-        );
+        ));
     }
     let layers: Vec<String> = layers.iter().map(ToString::to_string).collect();
-    println!("  velocities: {}", layers.join(", "));
+    lines.push(format!("velocities: {}", layers.join(", ")));
     let stft = dictionary.stft();
-    println!(
-        "  for {} Hz, {} windows of {} samples{}",
+    lines.push(format!(
+        "for {} Hz, {} windows of {} samples{}",
         dictionary.sample_rate(),
         stft.window,
         stft.window_len,
@@ -130,7 +139,7 @@ pub(crate) fn print_dictionary(path: &Path, dictionary: &Dictionary) {
         } else {
             ", and any other (it carries its sounds)"
         }
-    );
+    ));
     let provenance = dictionary.provenance();
     for (what, text) in [
         ("from", &provenance.origin),
@@ -139,9 +148,10 @@ pub(crate) fn print_dictionary(path: &Path, dictionary: &Dictionary) {
         ("made by", &provenance.program),
     ] {
         if !text.is_empty() {
-            println!("  {what}: {text}");
+            lines.push(format!("{what}: {text}"));
         }
     }
+    lines
 }
 
 fn recording(args: &InfoArgs) -> Result<(), Failure> {

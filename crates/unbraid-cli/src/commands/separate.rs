@@ -177,6 +177,8 @@ pub(super) fn settings(
         overrides: overrides.clone(),
         voice_piano: VoicePianoConfig {
             portable: asked.factorize.portable,
+            transfer: asked.knowledge.adapt.transfer(),
+            adapt_rate: asked.knowledge.adapt.rate(),
             ..quality
         },
         drums: DrumsConfig {
@@ -189,6 +191,8 @@ pub(super) fn settings(
         informed: InformedConfig {
             free: asked.knowledge.free,
             tune: !asked.knowledge.no_tuning,
+            transfer: asked.knowledge.adapt.transfer(),
+            adapt_rate: asked.knowledge.adapt.rate(),
             seed: asked.factorize.seed,
             ..InformedConfig::default()
         },

@@ -4,7 +4,9 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
 
+use unbraid::evaluate::{NoteConfig, note_scores};
 use unbraid_io::audio::OutputFormat;
+use unbraid_io::knowledge::read_score;
 
 use crate::helpers::{read, unbraid, write};
 
@@ -83,6 +85,11 @@ fn an_instrument_that_was_learnt_is_taken_out_of_a_mixture() {
     for words in ["15 templates", "3 notes", "CC0", "carries its sounds"] {
         assert!(told.contains(words), "{told}");
     }
+    run(&["explain", "piano.safetensors", "-o", "piano.html"]);
+    let page = fs::read_to_string(dir.path().join("piano.html")).unwrap();
+    for words in ["15 templates", "Attack: 0 to 46 ms", "aria-label=\"E4\""] {
+        assert!(page.contains(words), "no {words}");
+    }
     let separate = [
         "separate",
         "mixture.wav",
@@ -91,6 +98,14 @@ fn an_instrument_that_was_learnt_is_taken_out_of_a_mixture() {
         "--dictionary",
         "piano.safetensors",
     ];
+    // The notes that sound are heard, each from its onset on.
+    run(&[&separate[..], &["--free", "4", "-o", "heard"]].concat());
+    let heard = read_score(&dir.path().join("heard/mixture/notes.mid")).unwrap();
+    let truth = read_score(&dir.path().join("song.mid")).unwrap();
+    let scores = note_scores(&truth.notes, &heard.notes, &NoteConfig::default());
+    assert!(scores.f1 > 0.85, "{:?}", heard.notes);
+    let table = fs::read_to_string(dir.path().join("heard/mixture/notes.csv")).unwrap();
+    assert!(table.starts_with("onset_secs,offset_secs,note,velocity,confidence\n"));
     run(&[&separate[..], &["--score", "song.mid", "--free", "4"]].concat());
     let (truth, stem) = (
         read(&dir.path().join("piano.wav")),

@@ -407,11 +407,12 @@ impl<'a> Joint<'a> {
             .zip(pull.chunks_exact(bins))
             .enumerate()
         {
-            if part.columns[k].templates == Update::Fixed {
+            let Some(rate) = part.columns[k].templates.rate() else {
                 continue;
-            }
+            };
             for (w, pull) in row.iter_mut().zip(pull) {
-                *w *= ratio(*pull, push[k] * price);
+                let step = ratio(*pull, push[k] * price);
+                *w *= if rate < 1.0 { step.powf(rate) } else { step };
             }
             let sum = row.sum();
             if sum > 0.0 {

@@ -4,9 +4,11 @@ mod convolutive;
 mod extrapolate;
 mod guided;
 mod joint;
+mod notes;
 mod pass;
 mod step;
 mod subsampled;
+mod transfer;
 
 use std::ops::ControlFlow;
 
@@ -22,7 +24,9 @@ use pass::{Pass, Scheme};
 
 pub use convolutive::{Free, fit_convolutive};
 pub use joint::{Term, divergences, fit_jointly};
+pub use notes::{NotePaths, NotePrices, note_paths};
 pub use subsampled::subsampled;
+pub(crate) use transfer::transfer_gains;
 
 /// Settings of the fit.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]

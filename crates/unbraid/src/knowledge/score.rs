@@ -72,6 +72,18 @@ impl Default for Tolerance {
     }
 }
 
+impl Tolerance {
+    /// For notes that were found by their paths in the recording itself.
+    #[must_use]
+    pub fn heard() -> Self {
+        Self {
+            before_secs: 0.08,
+            after_secs: 0.12,
+            slice_secs: Some(0.15),
+        }
+    }
+}
+
 impl Score {
     /// Where a note stops being held: at its release, or later when the pedal that is down then comes up.
     #[must_use]
@@ -164,6 +176,21 @@ impl Score {
         if self.tracks.len() < next.tracks.len() {
             self.tracks.clone_from(&next.tracks);
         }
+    }
+
+    /// Add another score's notes and pedals as a track of a name.
+    pub(crate) fn add_track(&mut self, name: String, other: Self) {
+        let track = self.tracks.len();
+        let notes = other.notes.into_iter();
+        self.notes.extend(notes.map(|note| Note { track, ..note }));
+        let pedals = other.pedals.into_iter();
+        self.pedals
+            .extend(pedals.map(|pedal| Pedal { track, ..pedal }));
+        self.notes
+            .sort_by(|a, b| a.onset_secs.total_cmp(&b.onset_secs));
+        self.pedals
+            .sort_by(|a, b| a.time_secs.total_cmp(&b.time_secs));
+        self.tracks.push(name);
     }
 
     /// Only the notes and pedals of one track.

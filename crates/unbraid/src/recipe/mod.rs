@@ -12,5 +12,7 @@ pub mod voice_piano;
 pub use blind::{BlindConfig, FirstFactors, WarmStart, blind, blind_after};
 pub use drums::{DrumEvidence, DrumsConfig, DrumsTask, drums};
 pub use hits::{HitsConfig, HitsTask, hits, is_struck};
-pub use informed::{InformedConfig, Instrument, NOTE_EXPONENT, Task, informed, note_stft};
+pub use informed::{
+    FreeKind, InformedConfig, Instrument, NOTE_EXPONENT, Task, informed, note_stft,
+};
 pub use span::learn_span;

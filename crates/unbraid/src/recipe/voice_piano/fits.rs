@@ -5,11 +5,12 @@ use ndarray::{Array2, Axis};
 use super::masked::{gain_of, mono, through};
 use super::notes::{RULE, Roll};
 use super::path::Path;
-use super::piano::Templates;
+use super::piano::{Gains, Piano, Templates};
 use super::view::View;
 use super::{Known, VoicePianoConfig};
-use crate::fit::{FitConfig, Term, fit};
-use crate::model::{LowRank, Start, Voice};
+use crate::fit::{FitConfig, NotePrices, Term, fit, note_paths, transfer_gains};
+use crate::knowledge::{HearConfig, Score, Tolerance, weigh, with_confidence};
+use crate::model::{LowRank, Start, Update, Voice};
 use crate::spectrogram::Quantity;
 use crate::{Audio, Error, Spectrogram};
 
@@ -69,15 +70,69 @@ impl Notes<'_> {
     }
 }
 
-/// Hear which notes sound, in two rounds of fits with a voice whose filter is free; or take them from the score. The voice of
-/// the last fit comes with them.
+/// Which notes sound, with the last fit that says so.
+pub(super) struct Played<'a> {
+    notes: Notes<'a>,
+    voice: Voice,
+    /// Activations, `(frames, templates)`, and their templates.
+    piano: Option<(Array2<f32>, Templates)>,
+}
+
+impl Played<'_> {
+    /// Each key's notes from attack forward, by dynamic programming beside the voice as it is ([`note_paths`]).
+    fn paths(&self, view: &View) -> Option<Score> {
+        let (activations, templates) = self.piano.as_ref()?;
+        let allowed = self.notes.allowed(templates, view);
+        let mut open = Array2::from_elem((128, view.v.nrows()), false);
+        for (atom, allowed) in templates.atoms.iter().zip(allowed.outer_iter()) {
+            if let Some(key) = atom.key() {
+                let mut row = open.row_mut(usize::from(key));
+                row.zip_mut_with(&allowed, |open, &allowed| *open |= allowed);
+            }
+        }
+        let config = view.stft.config();
+        let window_secs = config.window_len as f64 / f64::from(view.sample_rate);
+        let paths = note_paths(
+            view.v.view(),
+            templates.spectra.t(),
+            &templates.atoms,
+            activations.t(),
+            self.voice.model().view(),
+            open.view(),
+            (view.hop_secs(), window_secs),
+            &NotePrices::default(),
+        );
+        Some(Score {
+            notes: paths.notes,
+            pedals: Vec::new(),
+            tracks: vec!["piano".to_owned()],
+        })
+    }
+
+    /// What lies between the piano's templates and the recording ([`transfer_gains`]).
+    pub(super) fn transfer(&self, view: &View) -> Option<Gains> {
+        let (activations, templates) = self.piano.as_ref()?;
+        let piano = activations.dot(&templates.spectra);
+        let voice = self.voice.model();
+        let (v, bands) = (view.v.view(), Piano::bands(view));
+        Some(transfer_gains(
+            v,
+            piano.view(),
+            voice.view(),
+            &bands,
+            view.floor,
+        ))
+    }
+}
+
+/// Hear which notes sound, in two rounds of fits with a voice whose filter is free; or take them from the score.
 pub(super) fn find_notes<'a>(
     view: &View,
     templates: &Templates,
     known: &'a Known<'a>,
     path: &Path,
     iterations: usize,
-) -> (Notes<'a>, Voice) {
+) -> Played<'a> {
     let tailed = view.excite(path, 0.3);
     let fitted = |notes: &Notes<'_>| {
         let voice = Voice::with_free_filter(tailed.clone(), view.bands.clone(), view.level);
@@ -91,8 +146,12 @@ pub(super) fn find_notes<'a>(
     };
     if known.score.is_some() {
         let notes = Notes::Known(known);
-        let voice = fitted(&notes).0;
-        return (notes, voice);
+        let (voice, piano) = fitted(&notes);
+        return Played {
+            notes,
+            voice,
+            piano,
+        };
     }
     let voice = Voice::with_free_filter(view.excite(path, 0.0), view.bands.clone(), view.level);
     let mut voice = voice.gated(&path.silent, &path.breathy);
@@ -107,8 +166,12 @@ pub(super) fn find_notes<'a>(
     if let Some((activations, own)) = played {
         notes = Notes::Heard(Roll::of(&activations, &own.atoms, &RULE));
     }
-    let (voice, _) = fitted(&notes);
-    (notes, voice)
+    let (voice, piano) = fitted(&notes);
+    Played {
+        notes,
+        voice,
+        piano,
+    }
 }
 
 /// Free components of the voice, started from what the voice explains so far; none where it explains nothing.
@@ -146,7 +209,11 @@ pub(super) fn rough_mask(
     path: &Path,
     config: &VoicePianoConfig,
 ) -> Array2<f32> {
-    let (notes, heard) = find_notes(view, templates, known, path, 18);
+    let Played {
+        notes,
+        voice: heard,
+        ..
+    } = find_notes(view, templates, known, path, 18);
     let piano = notes.term(templates, view, 0.0).map(|(term, _)| term);
     let free = free_voice(view, &heard.model(), path, 0.1);
     let voice = Voice::with_free_filter(heard.excitation, view.bands.clone(), view.level)
@@ -196,8 +263,8 @@ impl Fitted {
 pub(super) struct Final {
     /// The mean of their masks, `(frames, bins)`.
     pub(super) mask: Array2<f32>,
-    /// The notes of the first of them.
-    pub(super) roll: Option<Roll>,
+    /// The notes of the first of them, how hard they were struck, and how sure they are.
+    pub(super) score: Score,
 }
 
 /// What the last fits are made from.
@@ -214,23 +281,64 @@ impl Last<'_> {
     /// Three fits that differ in what they let the voice do, and one on shorter frames: the mean of their masks.
     pub(super) fn fits(&self) -> Result<Final, Error> {
         let (config, (view, templates)) = (self.config, self.long);
-        let (notes, heard) = find_notes(view, templates, self.known, self.path, 12);
-        let coupled = match &notes {
+        let played = find_notes(view, templates, self.known, self.path, 12);
+        let coupled = match &played.notes {
+            Notes::Heard(_) if config.coupled && config.paths => played.paths(view),
             Notes::Heard(roll) if config.coupled => Some(roll.score(view.hop_secs(), &RULE)),
             _ => None,
         };
+        let Played {
+            notes,
+            voice: heard,
+            ..
+        } = played;
+        let tolerance = if config.paths {
+            Tolerance::heard()
+        } else {
+            self.known.tolerance
+        };
         let coupled = coupled.as_ref().map(|score| Known {
             score: Some(score),
+            tolerance,
             ..*self.known
         });
         let notes = coupled.as_ref().map_or(notes, Notes::Known);
         let e = heard.excitation;
-        let piano = |price| notes.term(templates, view, price).map(|(term, _)| term);
-        let (first, atoms) = notes.term(templates, view, 0.0).unzip();
+        let term = |price| {
+            let found = notes.term(templates, view, price);
+            found.map(|(mut term, own)| {
+                if config.adapt_rate > 0.0 {
+                    let rate = config.adapt_rate;
+                    term.part = term.part.with_templates(Update::Adapt { rate });
+                }
+                (term, own)
+            })
+        };
+        let piano = |price| term(price).map(|(term, _)| term);
+        let (first, atoms) = term(0.0).unzip();
         let voice = self.voice(view, e.clone(), config.shapes);
         let first = Fitted::new(view, voice, first, None, config.iterations);
         let played = first.piano.as_ref().zip(atoms);
-        let roll = played.map(|(term, own)| Roll::of(&term.part.activations, &own.atoms, &RULE));
+        let score = played.map(|(term, own)| {
+            let activations = &term.part.activations;
+            let Notes::Known(known) = &notes else {
+                return Roll::of(activations, &own.atoms, &RULE).score(view.hop_secs(), &RULE);
+            };
+            if let Some(given) = self.known.score {
+                return with_confidence(given, &own.atoms, activations.t(), view.hop_secs());
+            }
+            let mut score = known.score.cloned().unwrap_or_default();
+            let config = HearConfig::default();
+            weigh(
+                &mut score,
+                &own.atoms,
+                activations.t(),
+                view.hop_secs(),
+                &config,
+            );
+            score.tell_pedal();
+            score
+        });
         let mut mask = first.mask(config.exponent);
         if config.average {
             let voice = self.voice(view, e.clone(), config.shapes);
@@ -253,7 +361,10 @@ impl Last<'_> {
         for (mut row, _) in mask.outer_iter_mut().zip(silent).filter(|(_, on)| **on) {
             row.fill(0.0);
         }
-        Ok(Final { mask, roll })
+        Ok(Final {
+            mask,
+            score: score.or(self.known.score.cloned()).unwrap_or_default(),
+        })
     }
 
     fn voice(&self, view: &View, excitation: Array2<f32>, shapes: usize) -> Voice {

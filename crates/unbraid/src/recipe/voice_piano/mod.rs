@@ -25,8 +25,7 @@ use crate::knowledge::{Dictionary, Lyrics, Melody, Score, Tolerance};
 use crate::mask::Render;
 use crate::observe::{Observer, Progress, Stage};
 use crate::{Audio, Error};
-use fits::{Last, rough_mask, share_above};
-use notes::RULE;
+use fits::{Last, find_notes, rough_mask, share_above};
 use path::Tracker;
 use piano::{Piano, moment};
 use transients::transients;
@@ -42,6 +41,10 @@ use view::View;
 pub struct VoicePianoConfig {
     /// Estimate how far the piano is off its templates' tuning.
     pub tuning: bool,
+    /// Learn one transfer function for the whole piano: what it, its room and microphones let through beside the dictionary's.
+    pub transfer: bool,
+    /// How far every template follows the recording by itself in the last fits, as the exponent of its steps from 0 to 1.
+    pub adapt_rate: f32,
     /// Track the pitch once more, on the model's own voice.
     pub own_mask: bool,
     /// Shapes of the vowel filter; 0 leaves every frame a filter of its own.
@@ -54,6 +57,8 @@ pub struct VoicePianoConfig {
     pub short_share: f32,
     /// Slices of a note's life only sound in their order after an onset that was heard.
     pub coupled: bool,
+    /// Those onsets are of each key's path through its slices that explains most, instead of where it rises above a threshold.
+    pub paths: bool,
     /// One template for every slice of a note's life, of a loudness between the layers that were learnt: half the work.
     pub one_layer: bool,
     /// How sharp masks are: shares are of the models to this power.
@@ -74,12 +79,15 @@ impl Default for VoicePianoConfig {
     fn default() -> Self {
         Self {
             tuning: true,
+            transfer: false,
+            adapt_rate: 0.0,
             own_mask: true,
             shapes: 10,
             average: true,
             long_frames: true,
             short_share: 0.0,
             coupled: true,
+            paths: true,
             one_layer: false,
             exponent: 1.5,
             lowest_hz: 75.0,
@@ -126,6 +134,10 @@ impl VoicePianoConfig {
         if !(0.1..=10.0).contains(&self.exponent) {
             let field = "voice_piano.exponent";
             return Err(Error::config(field, self.exponent, "from 0.1 to 10"));
+        }
+        if !(0.0..=1.0).contains(&self.adapt_rate) {
+            let field = "voice_piano.adapt_rate";
+            return Err(Error::config(field, self.adapt_rate, "from 0 to 1"));
         }
         if self.shapes > 100 {
             return Err(Error::config(
@@ -219,7 +231,7 @@ pub fn voice_piano(
     };
     let short = View::new(audio, 4, config.portable, &mut ())?;
     let piano = Piano::new(known.piano, &short, config.one_layer)?;
-    let tracker = Tracker {
+    let mut tracker = Tracker {
         transients: transients(audio, &short)?,
         view: &short,
         piano: &piano,
@@ -239,6 +251,18 @@ pub fn voice_piano(
             tracked = tracker.track(cents)?;
         }
     }
+    let mut gains = None;
+    let other;
+    if config.transfer {
+        let kept = tracked.moments(MOST_MOMENTS);
+        let templates = piano.templates(cents, |atom| kept.contains(&moment(atom)))?;
+        let played = find_notes(&short, &templates, known, &tracked.path, 18);
+        gains = played.transfer(&short);
+        other = Piano::new(known.piano, &short, config.one_layer)?.through(gains.as_ref(), &short);
+        tracker.piano = &other;
+        tracked = tracker.track(cents)?;
+    }
+    let piano = tracker.piano;
     report(4)?;
     let hint = tracker.hinted(audio)?;
     if let Some(hint) = &hint {
@@ -260,7 +284,7 @@ pub fn voice_piano(
     let hops = if config.long_frames { 8 } else { 4 };
     let long = View::new(audio, hops, config.portable, &mut ())?;
     let brief = piano.templates(cents, |atom| kept.contains(&moment(atom)))?;
-    let piano = Piano::new(known.piano, &long, config.one_layer)?;
+    let piano = Piano::new(known.piano, &long, config.one_layer)?.through(gains.as_ref(), &long);
     let templates = piano.templates(cents, |atom| kept.contains(&moment(atom)))?;
     let last = Last {
         audio,
@@ -274,11 +298,6 @@ pub fn voice_piano(
     let above = share_above(&last.mask, &long.v);
     report(8)?;
     let hop_secs = long.hop_secs();
-    let score = match (known.score, last.roll) {
-        (Some(score), _) => score.clone(),
-        (None, Some(roll)) => roll.score(hop_secs, &RULE),
-        (None, None) => Score::default(),
-    };
     Ok(VoicePiano {
         sharing: VoiceShare {
             stft: long.stft,
@@ -288,7 +307,7 @@ pub fn voice_piano(
             render: Render::Ratio { exponent: 1.0 },
         },
         melody: path.melody(hop_secs),
-        score,
+        score: last.score,
         tuning_cents: cents,
     })
 }

@@ -7,6 +7,7 @@ use ndarray::{Array2, s};
 use super::view::View;
 use crate::Error;
 use crate::knowledge::{Atom, Dictionary, Score, Tolerance, built_in_piano};
+use crate::model::Bands;
 
 /// The lowest and the highest key that is modelled: below and above there is hardly a note in a song.
 const KEYS: std::ops::RangeInclusive<u8> = 24..=100;
@@ -18,7 +19,15 @@ const REACH_SEMITONES: f32 = 3.0;
 pub(super) struct Piano {
     dictionary: Dictionary,
     bins: usize,
+    /// What every bin is multiplied by: what this piano, its room and microphones let through beside the dictionary's.
+    transfer: Option<Vec<f32>>,
 }
+
+/// The gains of a piano's bands beside its dictionary's.
+pub(super) type Gains = Vec<f32>;
+
+/// How many there are.
+const BANDS: usize = 24;
 
 /// Some of a piano's templates, tuned.
 pub(super) struct Templates {
@@ -68,7 +77,23 @@ impl Piano {
         Ok(Self {
             dictionary: whole.select(&wanted),
             bins: view.v.ncols(),
+            transfer: None,
         })
+    }
+
+    /// The same piano behind a transfer function.
+    pub(super) fn through(mut self, gains: Option<&Gains>, view: &View) -> Self {
+        self.transfer = gains.map(|gains| {
+            let mut curve = vec![1.0; self.bins];
+            Self::bands(view).spread(gains, &mut curve);
+            curve
+        });
+        self
+    }
+
+    /// The bands of a transfer function.
+    pub(super) fn bands(view: &View) -> Bands {
+        Bands::mel(BANDS, view.v.ncols(), view.bin_hz())
     }
 
     /// The templates of which `wanted` says yes, tuned up by `cents`.
@@ -87,6 +112,11 @@ impl Piano {
             .as_standard_layout()
             .into_owned();
         for mut row in spectra.outer_iter_mut() {
+            if let Some(transfer) = &self.transfer {
+                row.iter_mut()
+                    .zip(transfer)
+                    .for_each(|(x, gain)| *x *= gain);
+            }
             let sum = row.sum();
             if sum > 0.0 {
                 row /= sum;
