@@ -211,6 +211,41 @@ fn what_leaks_is_found_and_a_swapped_stem_is_noticed() {
 }
 
 #[test]
+fn regions_change_no_more_than_they_must() {
+    let stft = stft();
+    let area = |source: &str, secs| Area {
+        source: source.into(),
+        strength: 0.9,
+        secs,
+        hz: [300.0, 600.0],
+    };
+    let regions = Regions {
+        boxes: vec![area("drums", [0.08, 0.16]), area("guitar", [0.24, 0.32])],
+        strokes: Vec::new(),
+    };
+    let drawn = hints(&stft, 50).with_regions(&regions).unwrap();
+    // Everything is heard as drums, to 95 %.
+    let needed = drawn
+        .as_needed(|frames, add| {
+            let shape = (2, frames.len(), stft.bins());
+            let shares = ndarray::Array3::from_shape_fn(shape, |(source, ..)| [0.95, 0.05][source]);
+            add(
+                shares.view(),
+                Array2::ones((frames.len(), stft.bins())).view(),
+            );
+            Ok(())
+        })
+        .unwrap();
+    // The drums have what is asked; the guitar gets what a person's word counts.
+    assert!(taken(&needed).iter().all(|&(frame, _)| frame >= 30));
+    assert!(!taken(&needed).is_empty());
+    assert_eq!(
+        needed.notes(),
+        ["1 of 2 regions change nothing: their sources have as much of them without being told"]
+    );
+}
+
+#[test]
 fn what_is_drawn_moves_the_parts_of_a_source_as_it_moves_the_source() {
     use crate::factorize::{FactorizeConfig, factorize};
     use crate::sharing::{Hinted, Sharing, StemsConfig};
