@@ -86,7 +86,7 @@ pub struct InformedConfig {
     pub heard_tolerance: Tolerance,
     /// Whether the tuning of every instrument is estimated.
     pub tune: bool,
-    /// The most cents that it may be off.
+    /// Tunings up to so many cents are tried; at the edge they are not believed. Half a semitone off could be either way.
     pub most_cents: f32,
     /// How notes are heard.
     pub hear: HearConfig,
@@ -116,7 +116,7 @@ impl Default for InformedConfig {
             prices: NotePrices::default(),
             heard_tolerance: Tolerance::heard(),
             tune: true,
-            most_cents: 60.0,
+            most_cents: 50.0,
             hear: HearConfig::default(),
             rounds: 2,
             iterations: 30,
