@@ -22,6 +22,7 @@ mod licenses;
 mod long;
 mod metrics;
 mod npm;
+mod page;
 mod piano;
 mod python;
 mod quality;

@@ -10,11 +10,14 @@ use crate::{root, scratch};
 
 /// The interpreter of a virtual environment that holds what `xtask/python/NAME_requirements.txt` lists.
 ///
-/// It is made anew whenever the list has changed since.
+/// It is made anew whenever the list has changed since. What `NAME_alone_requirements.txt` lists, if there is such a file, comes
+/// without what it says it needs.
 pub(crate) fn interpreter(name: &str) -> Result<PathBuf> {
     let list = script(&format!("{name}_requirements.txt"));
-    let wanted =
+    let mut wanted =
         fs::read_to_string(&list).with_context(|| format!("cannot read {}", list.display()))?;
+    let alone = script(&format!("{name}_alone_requirements.txt"));
+    wanted += &fs::read_to_string(&alone).unwrap_or_default();
     let environment = scratch().join("python").join(name);
     let python = environment.join(if cfg!(windows) {
         "Scripts/python.exe"
@@ -41,6 +44,9 @@ pub(crate) fn interpreter(name: &str) -> Result<PathBuf> {
         "-r",
     ];
     call(Command::new(&python).args(pip).arg(&list))?;
+    if alone.is_file() {
+        call(Command::new(&python).args(pip).arg(&alone).arg("--no-deps"))?;
+    }
     fs::write(&stamp, wanted).with_context(|| format!("cannot write {}", stamp.display()))?;
     Ok(python)
 }

@@ -8,7 +8,7 @@ use unbraid::factorize::FactorizeConfig;
 use unbraid::fit::FitConfig;
 use unbraid::mask::Render;
 use unbraid::model::Penalties;
-use unbraid::recipe::{BlindConfig, DrumEvidence, FirstFactors};
+use unbraid::recipe::{BlindConfig, DrumEvidence, FirstFactors, RANKS};
 use unbraid::sharing::StemsConfig;
 use unbraid::spectrogram::{Channels, Quantity};
 use unbraid::{StftConfig, Window};
@@ -119,15 +119,8 @@ pub(crate) struct SeparateArgs {
     #[arg(long)]
     pub(crate) why: bool,
 
-    /// What decides how much is drums: none, only how percussive the recording is where a component sounds; features, the
-    /// components' own, that can be read; learnt, a small network as well, and the sources are fitted again from what it hears
-    #[arg(long, value_enum, default_value_t = EvidenceArg::Learnt)]
-    pub(crate) evidence: EvidenceArg,
-
-    /// A first listen: one quick fit instead of several, for voice,piano; 50 iterations at most
-    /// otherwise
-    #[arg(long)]
-    pub(crate) fast: bool,
+    #[command(flatten)]
+    pub(crate) effort: EffortArgs,
 
     /// Take the stems that another program made of the recording further apart: a folder with files such as drums, bass,
     /// other and vocals. Every source is looked for in its stem, kick,snare,hihat in the drums; stems without one stay as they
@@ -548,13 +541,8 @@ pub(crate) struct ExplainArgs {
     #[arg(long, value_name = "SOURCE=COMPONENTS")]
     pub(crate) assign: Vec<String>,
 
-    /// What decides how much is drums, as in `separate`
-    #[arg(long, value_enum, default_value_t = EvidenceArg::Learnt)]
-    pub(crate) evidence: EvidenceArg,
-
-    /// Explain the quick fit, as in `separate`
-    #[arg(long)]
-    pub(crate) fast: bool,
+    #[command(flatten)]
+    pub(crate) effort: EffortArgs,
 
     /// The recording of a project, if it is no longer where it was
     #[arg(long = "input", value_name = "FILE")]
@@ -616,13 +604,8 @@ pub(crate) struct InfoArgs {
     #[arg(short, long, value_name = "LIST", default_value = "drums,rest")]
     pub(crate) sources: String,
 
-    /// As in `separate`
-    #[arg(long, value_enum, default_value_t = EvidenceArg::Learnt)]
-    pub(crate) evidence: EvidenceArg,
-
-    /// As in `separate`
-    #[arg(long)]
-    pub(crate) fast: bool,
+    #[command(flatten)]
+    pub(crate) effort: EffortArgs,
 
     /// As in `separate`
     #[arg(long, value_name = "HZ")]
@@ -746,13 +729,41 @@ impl AdaptArg {
     }
 }
 
+/// What is asked beside the model, and how long it may take.
+#[derive(Debug, Args)]
+pub(crate) struct EffortArgs {
+    /// What decides how much is drums: none, only how percussive the recording is where a component sounds; features, the
+    /// components' own, that can be read; learnt, a small network as well, and the sources are fitted again from what it hears
+    #[arg(long, value_enum, default_value_t = EvidenceArg::Learnt)]
+    pub(crate) evidence: EvidenceArg,
+
+    /// Average the masks of so many of these fits in parts, from the seeds that follow: each takes its time again. 0: share out
+    /// by what they would start from [default: 3]
+    #[arg(long, value_name = "COUNT")]
+    pub(crate) fits: Option<usize>,
+
+    /// A first listen: one quick fit instead of several, for voice,piano; 50 iterations at most
+    /// otherwise
+    #[arg(long)]
+    pub(crate) fast: bool,
+}
+
+/// How many components a model has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Components {
+    /// As many as cross-validation says.
+    Auto,
+    /// So many.
+    Count(usize),
+}
+
 /// The transform, the model and its fit.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Model")]
 pub(crate) struct ModelArgs {
-    /// The number of components
-    #[arg(short = 'k', long, value_name = "COUNT", default_value_t = 16)]
-    pub(crate) components: usize,
+    /// The number of components; auto: as many as foretell best what the fit was not shown
+    #[arg(short = 'k', long, value_name = "COUNT|auto", default_value = "16", value_parser = parse_components)]
+    pub(crate) components: Components,
 
     /// What misfit is measured by: kl (Kullback–Leibler), is (Itakura–Saito), euclidean, or any β
     /// from -1 to 3
@@ -811,7 +822,7 @@ pub(crate) struct ModelArgs {
     )]
     pub(crate) continuity: f32,
 
-    /// Samples of the Fourier transform [default: the power of two nearest to 93 ms]
+    /// Samples of the Fourier transform [default: the power of two nearest to 93 ms, for known instruments to 186 ms]
     #[arg(long, value_name = "SAMPLES")]
     pub(crate) fft_len: Option<usize>,
 
@@ -932,6 +943,16 @@ fn parse_beta(text: &str) -> Result<f64, String> {
     }
 }
 
+fn parse_components(text: &str) -> Result<Components, String> {
+    if text.eq_ignore_ascii_case("auto") {
+        return Ok(Components::Auto);
+    }
+    let count = text.parse();
+    count
+        .map(Components::Count)
+        .map_err(|_| "neither auto nor a number".to_owned())
+}
+
 fn parse_window(text: &str) -> Result<Window, String> {
     text.parse()
         .map_err(|error: unbraid::Error| error.to_string())
@@ -942,18 +963,25 @@ fn parse_format(text: &str) -> Result<OutputFormat, String> {
 }
 
 impl ModelArgs {
-    /// The settings for a recording of this rate.
-    pub(crate) fn config(&self, sample_rate: u32) -> FactorizeConfig {
+    /// The transform, if anything of it was asked for: every recipe has a usual one of its own.
+    fn stft(&self, sample_rate: u32) -> Option<StftConfig> {
+        if self.fft_len.is_none() && self.hop_len.is_none() && self.window == Window::Hann {
+            return None;
+        }
         let usual = StftConfig::for_sample_rate(sample_rate);
         let fft_len = self.fft_len.unwrap_or(usual.fft_len);
-        let hop_len = self.hop_len.unwrap_or((fft_len / 4).max(1));
+        Some(StftConfig {
+            window: self.window,
+            window_len: fft_len,
+            fft_len,
+            hop_len: self.hop_len.unwrap_or((fft_len / 4).max(1)),
+        })
+    }
+
+    /// The settings for a recording of this rate.
+    pub(crate) fn config(&self, sample_rate: u32) -> FactorizeConfig {
         FactorizeConfig {
-            stft: Some(StftConfig {
-                window: self.window,
-                window_len: fft_len,
-                fft_len,
-                hop_len,
-            }),
+            stft: self.stft(sample_rate),
             quantity: match self.quantity {
                 QuantityArg::Magnitude => Quantity::Magnitude,
                 QuantityArg::Power => Quantity::Power,
@@ -963,7 +991,10 @@ impl ModelArgs {
                 ChannelsArg::Pan => Channels::Pan,
             },
             blind: BlindConfig {
-                components: self.components,
+                components: match self.components {
+                    Components::Count(count) => count,
+                    Components::Auto => RANKS[RANKS.len() - 1],
+                },
                 init: match self.init {
                     Init::Random => FirstFactors::Random,
                     Init::Nndsvdar => FirstFactors::Nndsvdar,
@@ -984,6 +1015,7 @@ impl ModelArgs {
                     exact: self.exact,
                 },
             },
+            choose_rank: self.components == Components::Auto,
         }
     }
 }

@@ -15,6 +15,9 @@ pub(crate) const PROGRAM_BYTES: u64 = 25_000_000;
 /// Values per bin and frame that the recipe for strokes holds at once, beside one for each source.
 const PLANES_OF_HITS: f64 = 4.6;
 
+/// The same while the network listens.
+const PLANES_OF_NETWORK: f64 = 3.0;
+
 /// The same for instruments that are known, on the transform for notes, and for a singer and a piano.
 const PLANES_OF_INSTRUMENTS: f64 = 2.1;
 const PLANES_OF_VOICE_AND_PIANO: f64 = 5.2;
@@ -93,8 +96,10 @@ pub(crate) fn separate_bytes(shape: Shape, working_rate: u32, config: &SeparateC
         _ => StftConfig::for_sample_rate(working_rate),
     };
     let stft = match recipe {
-        Recipe::Blind | Recipe::Drums => config.factorize.stft.unwrap_or_else(usual),
-        Recipe::Informed | Recipe::SingerAndPiano | Recipe::Hits => usual(),
+        Recipe::Blind | Recipe::Drums | Recipe::Informed => {
+            config.factorize.stft.unwrap_or_else(usual)
+        }
+        Recipe::SingerAndPiano | Recipe::Hits => usual(),
     };
     let original = shape.len_samples.saturating_mul(4 * shape.channels as u64);
     let len = shape.len_samples as f64 * f64::from(working_rate) / f64::from(shape.sample_rate);
@@ -123,7 +128,8 @@ pub(crate) fn separate_bytes(shape: Shape, working_rate: u32, config: &SeparateC
         }
         Recipe::Drums => {
             let count = config.drums.planes(&config.sources) + of_channels;
-            planes(count as f64).max(blind)
+            let listening = planes(PLANES_OF_NETWORK).saturating_add(network_bytes(size.frames));
+            planes(count as f64).max(blind).max(listening)
         }
         Recipe::Hits => planes(PLANES_OF_HITS + config.sources.len() as f64),
         // Layers of loudness are made into one before there is anything to fit.
@@ -143,6 +149,15 @@ pub(crate) fn separate_bytes(shape: Shape, working_rate: u32, config: &SeparateC
     PROGRAM_BYTES
         .saturating_add(separated)
         .saturating_add(resampled)
+}
+
+/// What the network's layers take while it listens: so much for each segment that a thread has.
+fn network_bytes(frames: usize) -> u64 {
+    const BYTES_PER_SEGMENT: u64 = 70_000_000;
+    const FRAMES_PER_SEGMENT: usize = 448;
+    let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let at_once = frames.div_ceil(FRAMES_PER_SEGMENT).min(threads);
+    at_once as u64 * BYTES_PER_SEGMENT
 }
 
 /// Understand a size such as `2G`, `512M` or `1500000000`.

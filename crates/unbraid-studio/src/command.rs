@@ -39,7 +39,9 @@ fn model_options(config: &FactorizeConfig, sample_rate: u32) -> Vec<String> {
     let (usual, mut words) = (FactorizeConfig::default(), Vec::new());
     let mut put = |flag: &str, value: String| words.extend([flag.to_owned(), value]);
     let (blind, plain) = (&config.blind, &usual.blind);
-    if blind.components != plain.components {
+    if config.choose_rank {
+        put("-k", "auto".to_owned());
+    } else if blind.components != plain.components {
         put("-k", blind.components.to_string());
     }
     if blind.fit.beta.to_bits() != plain.fit.beta.to_bits() {

@@ -11,7 +11,7 @@ use crate::group::{
 };
 use crate::knowledge::hints::Grid;
 use crate::observe::Observer;
-use crate::recipe::{BlindConfig, WarmStart, blind, blind_after};
+use crate::recipe::{BlindConfig, Rank, WarmStart, blind, blind_after, choose_rank};
 use crate::sharing::{Components, Explanation, StemsConfig};
 use crate::spectrogram::{Channels, Quantity, Spectrogram};
 use crate::stems::StemBlocks;
@@ -29,6 +29,8 @@ pub struct FactorizeConfig {
     pub channels: Channels,
     /// The components and their fit.
     pub blind: BlindConfig,
+    /// Choose the number of components by [`choose_rank`], in the place of `blind.components`.
+    pub choose_rank: bool,
 }
 
 /// A recording's components and everything that is needed to group and render them.
@@ -60,6 +62,8 @@ pub struct Factorization {
     pub fit: Fit,
     /// How percussive the recording is where each component sounds ([`percussive_shares`]).
     pub percussive_shares: Vec<f32>,
+    /// Why it has so many components, if that was chosen.
+    pub rank: Option<Rank>,
 }
 
 /// Explain a recording by components.
@@ -107,9 +111,20 @@ pub fn factorize_after(
             .unwrap_or_else(|| StftConfig::for_sample_rate(sample_rate)),
     )?;
     let spectrogram = Spectrogram::of(audio, &stft, config.quantity, config.channels, observer)?;
+    let mut settings = config.blind;
+    let mut rank = None;
+    if config.choose_rank {
+        // Later pieces of a recording have the components of the first.
+        settings.components = if let Some(before) = before {
+            before.templates.ncols()
+        } else {
+            let chosen = choose_rank(&spectrogram, &config.blind, observer)?;
+            rank.insert(chosen).components
+        };
+    }
     let fit = match before {
-        Some(before) => blind_after(before, &spectrogram, &config.blind, observer)?,
-        None => blind(&spectrogram, &config.blind, observer)?,
+        Some(before) => blind_after(before, &spectrogram, &settings, observer)?,
+        None => blind(&spectrogram, &settings, observer)?,
     };
     let mut factorization = Factorization {
         stft,
@@ -118,6 +133,7 @@ pub fn factorize_after(
         scale: spectrogram.scale(),
         fit,
         percussive_shares: Vec::new(),
+        rank,
     };
     factorization.percussive_shares = factorization.measure_percussive_shares(&spectrogram)?;
     Ok((factorization, spectrogram))

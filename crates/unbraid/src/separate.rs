@@ -114,6 +114,16 @@ pub fn separate(
     let (config, told) = scores_in_time(audio, config)?;
     let mut separation = by_recipe(audio, &config, observer)?;
     separation.notes.extend(told);
+    let components = separation.components.as_ref();
+    if let Some(rank) = components.and_then(|(factorization, _)| factorization.rank.as_ref()) {
+        separation.notes.push(rank.to_string());
+    }
+    if config.factorize.stft.is_some()
+        && matches!(recipe(&config), Recipe::Hits | Recipe::SingerAndPiano)
+    {
+        let unused = "the transform that was asked for is not used: these sources have transforms of their own";
+        separation.notes.push(unused.to_owned());
+    }
     with_clues(separation, audio, &config, observer)
 }
 
@@ -230,7 +240,7 @@ fn by_recipe(
                 sources: &config.sources,
                 instruments,
                 overrides: &config.overrides,
-                stft: None,
+                stft: config.factorize.stft,
                 stems: config.stems,
             };
             informed(audio, &task, &config.informed, observer)

@@ -297,6 +297,7 @@ fn explained_by(templates: ArrayView2<'_, f32>, audio: &Audio) -> Factorization 
         sample_rate: audio.sample_rate(),
         scale: values.scale(),
         percussive_shares: Vec::new(),
+        rank: None,
         stft,
         quantity,
     }

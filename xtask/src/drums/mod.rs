@@ -1,16 +1,20 @@
 //! Mixtures that nothing was trained on come in; how well drums are told from the rest, and what each piece of that is worth,
 //! goes out, as `docs/drums.md`.
 
+mod cost;
 mod page;
+mod rank;
 mod train;
+mod trainings;
 mod ways;
 
+use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
-use clap::Args;
-use unbraid::evidence::{Class, ClassShares};
+use clap::{Args, ValueEnum};
+use unbraid::evidence::{Class, ClassShares, use_weights};
 use unbraid::group::parse_sources;
 use unbraid::spectrogram::{Channels, Quantity};
 use unbraid::{Audio, Spectrogram, Stft, StftConfig};
@@ -41,12 +45,52 @@ pub(crate) struct Arguments {
     /// One more way: settings of the recipe as JSON; prints the tables instead of writing the page
     #[arg(long, value_name = "JSON")]
     settings: Vec<String>,
+    /// Make only these sections of the page anew
+    #[arg(long, value_enum, value_delimiter = ',')]
+    section: Vec<Section>,
     /// Leave out the kinds of drums
     #[arg(long)]
     no_kinds: bool,
+    /// Listen with these weights instead of the shipped ones; prints the tables instead of writing the page
+    #[arg(long, value_name = "FILE")]
+    weights: Option<PathBuf>,
+    /// Where other trainings left their weights (`train-drums --keep`), to be set beside the shipped ones
+    #[arg(long, value_name = "DIR", default_value_os_t = train::folder().join("weights"))]
+    trainings: PathBuf,
     /// Where to write the page
     #[arg(short, long, value_name = "FILE", default_value_os_t = root().join("docs/drums.md"))]
     output: PathBuf,
+}
+
+/// A section of the page that stands by itself, below what the mixtures came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Section {
+    /// How many components there should be
+    Rank,
+    /// Other trainings of the network
+    Trainings,
+    /// What it costs on one core
+    Cost,
+}
+
+impl Section {
+    const ALL: [Self; 3] = [Self::Rank, Self::Trainings, Self::Cost];
+
+    fn heading(self) -> &'static str {
+        match self {
+            Self::Rank => "The number of components",
+            Self::Trainings => "Other trainings",
+            Self::Cost => "What it costs",
+        }
+    }
+
+    fn make(self, arguments: &Arguments) -> Result<String> {
+        match self {
+            Self::Rank => rank::table(&arguments.clips),
+            Self::Trainings => trainings::table(arguments),
+            Self::Cost => cost::table(),
+        }
+    }
 }
 
 /// A mixture and what every way came to.
@@ -63,7 +107,7 @@ struct Measured {
 }
 
 /// Where the network goes wrong in a mixture.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 struct Heard {
     /// The share of the drums' energy that it does not hear as drums.
     drums_missed: f64,
@@ -103,6 +147,16 @@ struct Kinds {
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
+    if let Some(file) = &arguments.weights {
+        let bytes = fs::read(file).with_context(|| format!("cannot read {}", file.display()))?;
+        use_weights(&bytes).with_context(|| file.display().to_string())?;
+    }
+    let before = fs::read_to_string(&arguments.output).unwrap_or_default();
+    if !arguments.section.is_empty() {
+        let first = format!("\n## {}\n", Section::ALL[0].heading());
+        let head = before.split(&first).next().unwrap_or_default();
+        return write(arguments, head, &before, &arguments.section);
+    }
     let mut ways: Vec<Way> = WAYS.to_vec();
     if !arguments.ways.is_empty() {
         ways.retain(|way| arguments.ways.iter().any(|name| name == way.name));
@@ -144,9 +198,28 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         }
     }
     let text = page::page(&ways, &measured, &kinds);
-    if arguments.only.is_some() || !arguments.ways.is_empty() || !arguments.settings.is_empty() {
+    let in_part = arguments.only.is_some()
+        || !arguments.ways.is_empty()
+        || !arguments.settings.is_empty()
+        || arguments.weights.is_some();
+    if in_part {
         print!("{text}");
         return Ok(());
+    }
+    write(arguments, &text, &before, &Section::ALL)
+}
+
+/// Write the page: what stands above the sections, those that are wanted anew, and the others as they were before.
+fn write(arguments: &Arguments, head: &str, before: &str, wanted: &[Section]) -> Result<()> {
+    let mut text = head.to_owned();
+    for section in Section::ALL {
+        let old = crate::page::section(before, section.heading()).map(str::to_owned);
+        let new = wanted.contains(&section).then(|| section.make(arguments));
+        // A section that cannot be made here stays as it was.
+        let made = new.transpose()?.filter(|made| !made.is_empty()).or(old);
+        if let Some(made) = made {
+            let _ = write!(text, "\n## {}\n\n{}\n", section.heading(), made.trim_end());
+        }
     }
     fs::write(&arguments.output, text)
         .with_context(|| format!("cannot write {}", arguments.output.display()))?;

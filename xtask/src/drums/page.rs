@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::ways::{DEFAULT, MIXTURE, ORACLE_GROUPS, ORACLE_MASK, Way};
-use super::{Kinds, Measured, Set};
+use super::{Heard, Kinds, Measured, Set};
 
 const READING: &str = "\
 SDR by BSS Eval 3 (sources, filters of 512 samples, whole file, mono downmix, fixed order), mean over drums and rest, in dB, \
@@ -112,13 +112,27 @@ fn worst(text: &mut String, ways: &[Way], rows: &[&Measured]) {
     }
 }
 
+/// What goes wrong in a mixture, in words where it is much.
 fn mistakes(row: &Measured) -> String {
-    format!(
-        "{:.0} % of the drums not as drums; {:.0} % of the rest as drums, most of it as {:?}",
-        100.0 * row.heard.drums_missed,
-        100.0 * row.heard.rest_taken,
-        row.heard.taken_for,
-    )
+    /// From here on a share is most of what is lost.
+    const MUCH: f64 = 0.25;
+    let Heard {
+        drums_missed,
+        rest_taken,
+        taken_for,
+    } = row.heard;
+    let mut words = format!(
+        "{:.0} % of the drums not as drums; {:.0} % of the rest as drums, most of it as {taken_for:?}",
+        100.0 * drums_missed,
+        100.0 * rest_taken,
+    );
+    match (drums_missed > MUCH, rest_taken > MUCH) {
+        (true, true) => words += ": either is taken for the other",
+        (true, false) => words += ": drums that ring as notes do are left in the rest",
+        (false, true) => words += ": what is struck or plucked hard goes with the drums",
+        (false, false) => {}
+    }
+    words
 }
 
 fn table(text: &mut String, ways: &[Way], rows: &[&Measured]) {
@@ -197,11 +211,11 @@ fn kinds_tables(text: &mut String, kinds: &[Kinds]) {
     }
 }
 
-fn mean(values: &[f64]) -> f64 {
+pub(super) fn mean(values: &[f64]) -> f64 {
     values.iter().sum::<f64>() / values.len() as f64
 }
 
-fn median(values: &[f64]) -> f64 {
+pub(super) fn median(values: &[f64]) -> f64 {
     let mut sorted = values.to_vec();
     sorted.sort_by(f64::total_cmp);
     let half = sorted.len() / 2;

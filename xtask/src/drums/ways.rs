@@ -23,8 +23,9 @@ pub(super) struct Way {
     how: How,
 }
 
+/// What makes the stems.
 #[derive(Debug, Clone, Copy)]
-enum How {
+pub(super) enum How {
     Baseline(Method, usize),
     Recipe(DrumsConfig),
 }
@@ -127,15 +128,33 @@ impl Way {
         Ok(recipe(json.to_owned().leak(), "as given", config))
     }
 
+    /// A way that has no name.
+    pub(super) fn of(how: How) -> Self {
+        Self {
+            name: "",
+            about: "",
+            how,
+        }
+    }
+
     /// The stems of drums and rest.
     pub(super) fn make(&self, clip: &Clip) -> Result<Vec<Audio>> {
+        let components = match self.how {
+            How::Baseline(_, components) => components,
+            How::Recipe(_) => SeparateConfig::default().factorize.blind.components,
+        };
+        self.make_with(clip, components)
+    }
+
+    /// The same from so many components.
+    pub(super) fn make_with(&self, clip: &Clip, components: usize) -> Result<Vec<Audio>> {
         let mut config = SeparateConfig {
             sources: clip.sources.clone(),
             ..SeparateConfig::default()
         };
+        config.factorize.blind.components = components;
         match self.how {
-            How::Baseline(method, components) => {
-                config.factorize.blind.components = components;
+            How::Baseline(method, _) => {
                 let task = Task::new(&clip.mixture, &clip.truths, &config);
                 Ok(run(method, &task, &mut ())?.stems)
             }
@@ -241,12 +260,7 @@ fn kinds_in(
     };
     let mono = downmix(truths);
     let score = |how: How| -> Result<Vec<f64>> {
-        let way = Way {
-            name: "",
-            about: "",
-            how,
-        };
-        let stems = audible(&mono, downmix(&way.make(&clip)?));
+        let stems = audible(&mono, downmix(&Way::of(how).make(&clip)?));
         let scores = bss_eval_sources(&rows(&mono), &rows(&stems), &BssEvalConfig::default())?;
         Ok(scores.sources.iter().map(|ratios| ratios.sdr_db).collect())
     };

@@ -15,6 +15,7 @@ use unbraid::recipe::InformedConfig;
 use unbraid::recipe::voice_piano::VoicePianoConfig;
 
 use self::scene::Scene;
+use crate::page::section;
 use crate::{clips, root};
 
 /// What to measure.
@@ -123,26 +124,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     Ok(())
 }
 
-/// What stands below a heading of a page.
-fn section<'a>(page: &'a str, heading: &str) -> Option<&'a str> {
-    let (_, below) = page.split_once(&format!("\n## {heading}\n\n"))?;
-    Some(below.split("\n## ").next().unwrap_or(below))
-}
-
 /// The usual settings but for those that a JSON object names.
 fn with<T: Default + serde::de::DeserializeOwned>(changes: &str) -> Result<T> {
     serde_json::from_str(changes).with_context(|| format!("`{changes}` is no setting"))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_table_that_is_not_made_anew_stays_as_it_is() {
-        let page = "# Title\n\n## One\n\n| a |\n\n## Two\n\n| b |\n";
-        assert_eq!(section(page, "One"), Some("| a |\n"));
-        assert_eq!(section(page, "Two"), Some("| b |\n"));
-        assert_eq!(section(page, "Three"), None);
-    }
 }

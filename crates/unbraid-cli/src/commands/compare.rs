@@ -21,7 +21,7 @@ use unbraid_io::metrics::StemFolder;
 use unbraid_report::{ComparisonBar, ComparisonPicture, OnsetScores, comparison_svg};
 
 use super::print_json;
-use crate::args::{CommonArgs, CompareArgs};
+use crate::args::{CommonArgs, CompareArgs, Components};
 use crate::failure::Failure;
 use crate::input;
 use crate::progress::Line;
@@ -102,6 +102,11 @@ fn notes(task: &Task<'_>) -> Vec<String> {
 
 pub(crate) fn run(args: &CompareArgs) -> Result<(), Failure> {
     let methods = methods(args)?;
+    if args.factorize.components == Components::Auto {
+        return Err(Failure::usage(
+            "compare sets as many filters beside the components as there are: say how many (-k 16)",
+        ));
+    }
     let (recording, input) = input::read(&args.mixture, args.common.span()?)?;
     let mixture = recording.audio;
     let (sources, truths) = true_stems(

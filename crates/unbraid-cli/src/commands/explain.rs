@@ -106,8 +106,7 @@ fn from_recording(args: &ExplainArgs, line: &mut Line) -> Result<Explained, Fail
         factorize: &args.factorize,
         knowledge: &args.knowledge,
         known: &known,
-        evidence: args.evidence,
-        fast: args.fast,
+        effort: &args.effort,
         stems: StemsConfig {
             portable: args.factorize.portable,
             ..StemsConfig::default()

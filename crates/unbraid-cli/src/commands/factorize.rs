@@ -90,13 +90,14 @@ fn write(args: &FactorizeArgs, folder: &Path, line: &mut Line) -> Result<Manifes
         output.path = format!("components/{}", output.path);
     }
     let settings = serde_json::json!({ "factorize": json(&config)?, "stems": json(&stems)? });
+    let notes = factorization.rank.iter().map(ToString::to_string);
     let manifest = manifest(
         "factorize",
         input,
         settings,
         Some(&factorization.fit),
         None,
-        Vec::new(),
+        notes.collect(),
         written,
     );
     write_manifest(folder, &manifest)?;
@@ -145,9 +146,10 @@ fn print(args: &FactorizeArgs, target: &Path, manifest: &Manifest, line: &Line) 
     let secs = line.elapsed().as_secs_f64();
     println!("{}: {}", args.file.display(), describe(&manifest.input));
     if let Some(objective) = &manifest.objective {
+        let components = manifest.outputs.len() - usize::from(args.stems.residual);
         println!(
-            "  {} components in {} iterations, objective {:.4e} → {:.4e}, {secs:.1} s",
-            args.factorize.components, objective.iterations, objective.first, objective.last
+            "  {components} components in {} iterations, objective {:.4e} → {:.4e}, {secs:.1} s",
+            objective.iterations, objective.first, objective.last
         );
     }
     println!("  {}", target.display());

@@ -7,10 +7,12 @@ use std::time::Instant;
 use ndarray::Array3;
 use serde::Serialize;
 use unbraid::evidence::ClassShares;
+use unbraid::factorize::FactorizeConfig;
 use unbraid::fit::{FitConfig, fit};
 use unbraid::group::{Overrides, parse_sources};
 use unbraid::knowledge::{Atom, Dictionary, Provenance};
 use unbraid::model::{LowRank, Start};
+use unbraid::recipe::rank_iterations;
 use unbraid::separate::{Recipe, recipe};
 use unbraid::sharing::StemsConfig;
 use unbraid::spectrogram::{Channels, Quantity};
@@ -175,7 +177,7 @@ fn recording(args: &InfoArgs) -> Result<(), Failure> {
     let estimated_secs = match frames {
         Some(frames) => Some(
             secs_per_frame(
-                args,
+                &config,
                 &stft,
                 working_rate,
                 again.map(|it| it.component_iterations(&settings.sources)),
@@ -279,8 +281,7 @@ fn settings_of(args: &InfoArgs, working_rate: u32) -> Result<SeparateConfig, Fai
         factorize: &args.factorize,
         knowledge: &args.knowledge,
         known: &Knowledge::read(&args.knowledge, &sources)?,
-        evidence: args.evidence,
-        fast: args.fast,
+        effort: &args.effort,
         stems: StemsConfig::default(),
         exponent_chosen: false,
     };
@@ -294,7 +295,7 @@ fn settings_of(args: &InfoArgs, working_rate: u32) -> Result<SeparateConfig, Fai
 ///
 /// `again` is what fitting again costs, in iterations of one component, if the network is asked.
 fn secs_per_frame(
-    args: &InfoArgs,
+    factorize: &FactorizeConfig,
     stft: &Stft,
     sample_rate: u32,
     again: Option<usize>,
@@ -303,22 +304,24 @@ fn secs_per_frame(
     const ITERATIONS: usize = 24;
     /// What the rest of the chain costs beside 200 iterations of 16 components.
     const REST_ITERATIONS: f64 = 60.0;
-    let components = args.factorize.components.clamp(1, FRAMES);
+    let components = factorize.blind.components.clamp(1, FRAMES);
     let values = Array3::from_shape_fn((1, stft.bins(), FRAMES), |(_, f, t)| {
         1.0 + ((f * 7 + t * 13) % 29) as f32
     });
     let spectrogram = Spectrogram::from_values(values.view(), Quantity::Magnitude)?;
     let start = LowRank::free(&spectrogram, components, Start::Random, 0)?;
-    let beta = args.factorize.beta;
     let config = FitConfig {
-        beta,
+        beta: factorize.blind.fit.beta,
         iterations: ITERATIONS,
         ..FitConfig::default()
     };
     let began = Instant::now();
     fit(start, &spectrogram, &config, &mut ())?;
     let per_iteration = began.elapsed().as_secs_f64() / ITERATIONS as f64;
-    let mut iterations = args.factorize.iterations as f64 + REST_ITERATIONS;
+    let mut iterations = factorize.blind.fit.iterations as f64 + REST_ITERATIONS;
+    if factorize.choose_rank {
+        iterations += rank_iterations(components) as f64 / components as f64;
+    }
     let mut network_secs = 0.0;
     if let Some(again) = again {
         iterations += again as f64 / components as f64;

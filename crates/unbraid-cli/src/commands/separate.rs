@@ -33,7 +33,7 @@ use unbraid_io::knowledge::{
 use unbraid_io::project::{Manifest, write_manifest};
 
 use super::{compact, describe, json, manifest, print_json, print_why};
-use crate::args::{EvidenceArg, HintArgs, KnowledgeArgs, ModelArgs, SeparateArgs};
+use crate::args::{EffortArgs, HintArgs, KnowledgeArgs, ModelArgs, SeparateArgs};
 use crate::failure::Failure;
 use crate::input::{self, Loaded, is_standard};
 use crate::progress::Line;
@@ -150,8 +150,7 @@ pub(super) struct Asked<'a> {
     pub(super) factorize: &'a ModelArgs,
     pub(super) knowledge: &'a KnowledgeArgs,
     pub(super) known: &'a Knowledge,
-    pub(super) evidence: EvidenceArg,
-    pub(super) fast: bool,
+    pub(super) effort: &'a EffortArgs,
     pub(super) stems: StemsConfig,
     pub(super) exponent_chosen: bool,
 }
@@ -164,7 +163,7 @@ pub(super) fn settings(
     sample_rate: u32,
 ) -> SeparateConfig {
     let mut factorize = asked.factorize.config(sample_rate);
-    let quality = if asked.fast {
+    let quality = if asked.effort.fast {
         let iterations = &mut factorize.blind.fit.iterations;
         *iterations = 50.min(*iterations);
         VoicePianoConfig::fast()
@@ -182,8 +181,9 @@ pub(super) fn settings(
             ..quality
         },
         drums: DrumsConfig {
-            evidence: asked.evidence.into(),
-            ..DrumsConfig::default()
+            evidence: asked.effort.evidence.into(),
+            fits: asked.effort.fits.unwrap_or(DrumsConfig::DEFAULT.fits),
+            ..DrumsConfig::DEFAULT
         },
         stems: asked.stems,
         instruments: asked.known.instruments.clone(),
@@ -302,8 +302,7 @@ impl<'a> Task<'a> {
             factorize: &args.factorize,
             knowledge: &args.knowledge,
             known: &self.known,
-            evidence: args.evidence,
-            fast: args.fast,
+            effort: &args.effort,
             stems: args.stems.config(args.factorize.portable),
             exponent_chosen: args.stems.exponent.is_some(),
         };

@@ -293,5 +293,6 @@ fn parse(bytes: &[u8]) -> Result<Factorization, String> {
             way,
         },
         percussive_shares,
+        rank: None,
     })
 }

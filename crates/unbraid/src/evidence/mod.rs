@@ -12,6 +12,7 @@ use ndarray::{Array2, Array3, ArrayView2, ArrayViewMut2, ArrayViewMut3, Axis, s}
 
 use self::bands::{BANDS, Bands};
 use self::net::{CLASSES, Net};
+use crate::Error;
 
 /// What the network tells apart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,6 +54,27 @@ const CONTEXT: usize = 32;
 
 /// The hop the network was trained at, in seconds.
 const HOP_SECS: f64 = 1024.0 / 44_100.0;
+
+/// Listen with other weights than the shipped ones, in this whole process and before anything is listened to: for
+/// who trains the network anew and wants to measure what came out.
+///
+/// `bytes` are a safetensors file as `cargo xtask train-drums` writes it.
+///
+/// # Errors
+///
+/// [`Error::Config`] if they are not the weights of this network, or something was listened to already.
+pub fn use_weights(bytes: &[u8]) -> Result<(), Error> {
+    let refused = |given: &str| {
+        let requirement =
+            "a safetensors file of this network's weights, chosen before anything is listened to";
+        Err(Error::config("evidence.weights", given, requirement))
+    };
+    match Net::choose(bytes) {
+        Ok(true) => Ok(()),
+        Ok(false) => refused("too late"),
+        Err(what) => refused(&what),
+    }
+}
 
 /// How much of every band and frame belongs to each class.
 ///
@@ -185,7 +207,7 @@ fn listen(densities: &Array2<f32>, first: usize, shares: &mut ArrayViewMut3<'_, 
     let segment = densities.slice(s![begin..end, ..]);
     let input = segment.t().to_owned().insert_axis(Axis(0));
     let input = input.as_standard_layout().into_owned();
-    let answer = Net::shipped().shares(&input);
+    let answer = Net::chosen().shares(&input);
     let kept = answer.slice(s![.., .., first - begin..first - begin + frames]);
     shares.assign(&kept.permuted_axes([0, 2, 1]));
 }

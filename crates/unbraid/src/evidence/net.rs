@@ -6,7 +6,7 @@
 //! (`net.py` beside it is the same in Python); its batch normalisations are folded into the
 //! convolutions.
 
-use std::sync::LazyLock;
+use std::sync::OnceLock;
 
 use ndarray::{Array2, Array3, Axis};
 use safetensors::SafeTensors;
@@ -24,9 +24,10 @@ const LEVELS: usize = 4;
 const FLOOR: f32 = 1e-6;
 
 /// The weights that are shipped; `drums.json` beside them says how they were made.
-static NET: LazyLock<Net> = LazyLock::new(|| {
-    Net::parse(include_bytes!("drums.safetensors")).expect("a test reads the shipped weights")
-});
+const SHIPPED: &[u8] = include_bytes!("drums.safetensors");
+
+/// The network that this process listens with.
+static NET: OnceLock<Net> = OnceLock::new();
 
 /// The network.
 #[derive(Debug)]
@@ -41,9 +42,14 @@ pub(super) struct Net {
 }
 
 impl Net {
-    /// The shipped one.
-    pub(super) fn shipped() -> &'static Self {
-        &NET
+    /// The one that this process listens with: the shipped one, unless another was chosen before.
+    pub(super) fn chosen() -> &'static Self {
+        NET.get_or_init(|| Self::parse(SHIPPED).expect("a test reads the shipped weights"))
+    }
+
+    /// Listen with other weights from now on; `false` if something was listened to already.
+    pub(super) fn choose(bytes: &[u8]) -> Result<bool, String> {
+        Ok(NET.set(Self::parse(bytes)?).is_ok())
     }
 
     fn parse(bytes: &[u8]) -> Result<Self, String> {
@@ -140,7 +146,7 @@ mod tests {
 
     #[test]
     fn the_shipped_weights_are_whole() {
-        let net = Net::shipped();
+        let net = Net::chosen();
         assert_eq!(net.first.inputs, 2);
         assert_eq!(net.last.outputs(), CLASSES);
     }
@@ -153,7 +159,7 @@ mod tests {
         let densities = Array3::from_shape_fn((1, BANDS, 24), |(_, band, frame)| {
             1.0 + (band as f32 * 0.37).sin() * (frame as f32 * 0.9).cos()
         });
-        let shares = Net::shipped().shares(&densities);
+        let shares = Net::chosen().shares(&densities);
         let places = [(3, 2), (40, 11), (200, 23), (300, 0), (575, 16)];
         for ((band, frame), expected) in places.into_iter().zip(expected) {
             for (class, expected) in expected.into_iter().enumerate() {

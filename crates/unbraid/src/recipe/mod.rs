@@ -6,6 +6,7 @@ mod blind;
 mod drums;
 mod hits;
 mod informed;
+mod rank;
 mod span;
 pub mod voice_piano;
 
@@ -15,4 +16,5 @@ pub use hits::{HitsConfig, HitsTask, hits, is_struck};
 pub use informed::{
     FreeKind, InformedConfig, Instrument, NOTE_EXPONENT, Task, informed, note_stft,
 };
+pub use rank::{RANKS, Rank, Trial, choose_rank, rank_iterations};
 pub use span::learn_span;

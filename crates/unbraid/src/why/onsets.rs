@@ -292,6 +292,7 @@ pub fn together(
                 scale: spectrogram.scale(),
                 fit,
                 percussive_shares: Vec::new(),
+                rank: None,
             };
             parted(&factorization, &mixture, &truths, StemsConfig::default())
         };

@@ -58,6 +58,8 @@ pub struct DrumsConfig {
     /// Fits in parts, from the seeds that follow, whose masks are averaged; without any, what they would start from is
     /// the mask.
     pub fits: usize,
+    /// By which share the second fit has fewer components, the third more, and so on in turn: averages over ranks too.
+    pub rank_spread: f32,
     /// The exponent of the parts' masks; without, that of all masks.
     pub exponent: Option<f32>,
 }
@@ -79,6 +81,7 @@ impl DrumsConfig {
         part_iterations: 40,
         joint_iterations: 10,
         fits: 3,
+        rank_spread: 0.0,
         exponent: None,
     };
 
@@ -103,7 +106,22 @@ impl DrumsConfig {
         6 + Groups::of(sources).len()
     }
 
+    /// With the components of one of the fits.
+    fn of_fit(&self, number: u64) -> Self {
+        let turn = [0.0, -1.0, 1.0][(number % 3) as usize];
+        let share = self.rank_spread.mul_add(turn, 1.0);
+        let count = |count: usize| ((count as f32 * share).round() as usize).max(1);
+        Self {
+            part_components: self.part_components.map(count),
+            ..*self
+        }
+    }
+
     fn check(&self) -> Result<(), Error> {
+        if !(0.0..1.0).contains(&self.rank_spread) {
+            let field = "drums.rank_spread";
+            return Err(Error::config(field, self.rank_spread, "from 0 to below 1"));
+        }
         let counts = [
             ("drums.second_components", self.second_components),
             ("drums.part_components", self.part_components[0]),
@@ -224,7 +242,8 @@ pub fn drums(
         let mut fits: Vec<Box<dyn Sharing>> = Vec::with_capacity(config.fits);
         for number in 0..config.fits as u64 {
             let seed = task.factorize.blind.seed.wrapping_add(number);
-            let model = fit_parts(&spectrogram, &start, &groups, config, seed, task, observer)?;
+            let config = config.of_fit(number);
+            let model = fit_parts(&spectrogram, &start, &groups, &config, seed, task, observer)?;
             let parts = model.parts().iter();
             let members: Vec<Vec<usize>> = parts
                 .map(|part| part.components.clone().collect())
