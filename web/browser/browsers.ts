@@ -5,35 +5,25 @@
 // --autoplay-policy=no-user-gesture-required only where no click comes before (none here does).
 
 import assert from "node:assert/strict";
-import { execFileSync, spawn } from "node:child_process";
+import { execFileSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join, resolve } from "node:path";
+import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { chromium, type Browser, type Page } from "playwright-core";
+import type { Browser, Page } from "playwright-core";
+import { openChromium, program, startStudio, type Studio } from "./program";
 
-// Started in web/.
-const root = resolve(process.cwd(), "..");
-const program = process.env.UNBRAID ?? join(process.env.CARGO_TARGET_DIR ?? join(root, "target"), "debug/unbraid");
 const folder = mkdtempSync(join(tmpdir(), "unbraid-studio-"));
-const server = spawn(program, ["studio", "--no-open", "--folder", folder], { stdio: ["ignore", "pipe", "inherit"] });
+let studio: Studio;
 let url = "";
 let browser: Browser;
 let page: Page;
 const problems: string[] = [];
 
 before(async () => {
-  url = await new Promise<string>((found, failed) => {
-    server.stdout.on("data", (text) => {
-      const address = String(text).match(/http:\S+/);
-      if (address) found(address[0]);
-    });
-    server.on("exit", () => failed(new Error("the studio did not start")));
-  });
-  browser = await chromium.launch({
-    executablePath: "/usr/bin/chromium",
-    args: ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"],
-  });
+  studio = await startStudio(folder);
+  url = studio.url;
+  browser = await openChromium();
   page = await browser.newPage({ viewport: { width: 1280, height: 720 } });
   page.setDefaultTimeout(30_000);
   page.on("pageerror", (error) => problems.push(error.message));
@@ -44,7 +34,7 @@ before(async () => {
 
 after(async () => {
   await browser?.close();
-  server.kill();
+  studio?.process.kill();
   rmSync(folder, { recursive: true, force: true });
 });
 

@@ -4,14 +4,12 @@ import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { mkdtempSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join, resolve } from "node:path";
+import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { pathToFileURL } from "node:url";
-import { chromium, type Browser, type Page } from "playwright-core";
+import type { Browser, Page } from "playwright-core";
+import { openChromium, program, root } from "./program";
 
-// Started in web/.
-const root = resolve(process.cwd(), "..");
-const program = process.env.UNBRAID ?? join(process.env.CARGO_TARGET_DIR ?? join(root, "target"), "debug/unbraid");
 const folder = mkdtempSync(join(tmpdir(), "unbraid-report-"));
 const file = join(folder, "report.html");
 let browser: Browser;
@@ -29,10 +27,7 @@ declare const unbraidReport: Report;
 
 before(async () => {
   execFileSync(program, ["explain", join(root, "demo/mixture.flac"), "--references", join(root, "demo/stems"), "--duration", "3", "--fast", "-o", file, "--quiet"]);
-  browser = await chromium.launch({
-    executablePath: "/usr/bin/chromium",
-    args: ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"],
-  });
+  browser = await openChromium();
   page = await browser.newPage({ viewport: { width: 1280, height: 800 } });
   page.setDefaultTimeout(30_000);
   page.on("pageerror", (error) => problems.push(error.message));

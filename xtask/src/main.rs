@@ -28,6 +28,7 @@ mod python;
 mod quality;
 mod score;
 mod singer;
+mod studio;
 mod test;
 mod web;
 
@@ -84,6 +85,8 @@ enum Command {
     Knowledge(knowledge::Arguments),
     /// Separate mixtures of one singer and one piano in every way, and rewrite docs/singer-and-piano.md
     Singer(singer::Arguments),
+    /// Work with the studio in Chromium on the demo and on songs, time it, and write docs/studio.md
+    StudioMeasure(studio::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -108,6 +111,7 @@ fn main() -> ExitCode {
         Command::Piano(arguments) => piano::run(&arguments).map(|()| ExitCode::SUCCESS),
         Command::Knowledge(arguments) => knowledge::run(&arguments).map(|()| ExitCode::SUCCESS),
         Command::Singer(arguments) => singer::run(&arguments).map(|()| ExitCode::SUCCESS),
+        Command::StudioMeasure(arguments) => studio::run(&arguments).map(|()| ExitCode::SUCCESS),
     };
     result.unwrap_or_else(|error| {
         eprintln!("error: {error:#}");

@@ -22,11 +22,16 @@ pub(crate) fn downmix(sources: &[Audio]) -> Array2<f32> {
 
 /// The mean SDR by `unbraid::evaluate` of sources that are mono already.
 pub(crate) fn ours_mono(truths: &Array2<f32>, estimates: &Array2<f32>) -> Result<f64> {
+    let each = each_mono(truths, estimates)?;
+    Ok(each.iter().sum::<f64>() / each.len() as f64)
+}
+
+/// The same for every source.
+pub(crate) fn each_mono(truths: &Array2<f32>, estimates: &Array2<f32>) -> Result<Vec<f64>> {
     let (truths, estimates) = (rows(truths), rows(estimates));
     let scores = bss_eval_sources(&truths, &estimates, &BssEvalConfig::default())
         .context("cannot score the stems")?;
-    let sdr = scores.sources.iter().map(|ratios| ratios.sdr_db);
-    Ok(sdr.sum::<f64>() / scores.sources.len() as f64)
+    Ok(scores.sources.iter().map(|it| it.sdr_db).collect())
 }
 
 /// Every row as a source of one channel.

@@ -13,7 +13,7 @@ use crate::root;
 
 /// A clip's stems, again and again: each take a little faster or slower, its stems louder or softer by themselves, and now and
 /// then one of them silent.
-pub(super) struct Takes {
+pub(crate) struct Takes {
     /// The stems, each with all channels.
     stems: Vec<Array2<f32>>,
     rng: ChaCha8Rng,
@@ -23,7 +23,7 @@ pub(super) struct Takes {
 
 impl Takes {
     /// Takes of the demo.
-    pub(super) fn of_demo(len_samples: usize) -> Result<Self> {
+    pub(crate) fn of_demo(len_samples: usize) -> Result<Self> {
         let stems = ["drums", "guitar"].map(|stem| {
             let path = root().join("demo/stems").join(stem).with_extension("flac");
             Ok(read_audio(&path, Span::default())?.audio)
@@ -92,7 +92,7 @@ fn played(stem: &Array2<f32>, speed: f32, level: f32) -> Array2<f32> {
 }
 
 /// Write takes as `mixture.flac`, and their true stems beside it if they are wanted; the recording's path.
-pub(super) fn write(
+pub(crate) fn write(
     folder: &Path,
     takes: Takes,
     rate: u32,

@@ -1,7 +1,7 @@
 //! The demo clip, repeated and varied for hours, comes in; what separating it takes and is worth goes out, as `docs/long.md`.
 
 mod kills;
-mod material;
+pub(crate) mod material;
 mod memory;
 mod page;
 mod peer;
