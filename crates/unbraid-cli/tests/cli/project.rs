@@ -184,3 +184,29 @@ fn completions_are_printed_for_every_shell() {
             .stdout(predicate::str::contains("separate"));
     }
 }
+
+#[test]
+fn the_number_of_components_is_chosen_and_said_why() {
+    let folder = tempfile::tempdir().unwrap();
+    write_mixture(&folder.path().join("song.wav"));
+    let output = unbraid(folder.path())
+        .args(["factorize", "song.wav", "-k", "auto", "--iterations", "5"])
+        .output()
+        .unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    let manifest = fs::read_to_string(folder.path().join("song.unbraid/unbraid.json")).unwrap();
+    let manifest: serde_json::Value = serde_json::from_str(&manifest).unwrap();
+    let note = manifest["notes"][0].as_str().unwrap();
+    let count: usize = note.split(' ').next().unwrap().parse().unwrap();
+    assert!((2..=32).contains(&count), "{note}");
+    assert!(note.contains("the fewest that foretell"), "{note}");
+    assert!(text.contains(&format!("  {count} components in ")), "{text}");
+    let components = fs::read_dir(folder.path().join("song.unbraid/components")).unwrap();
+    assert_eq!(components.count(), count);
+    // Whoever compares wants a number.
+    unbraid(folder.path())
+        .args(["compare", "song.wav", "--references", ".", "-k", "auto"])
+        .assert()
+        .code(2)
+        .stderr(predicate::str::contains("-k 16"));
+}
