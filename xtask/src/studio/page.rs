@@ -36,10 +36,13 @@ fn above(zoomed: &[Zoomed]) -> usize {
     zoomed.iter().map(|it| it.above50).sum()
 }
 
+/// A limit, and whether what was found keeps it.
+type Limit = (&'static str, fn(&Figures) -> bool);
+
 /// A line of the table: what it is; what is asked of the song, and whether that was kept; what a recording took.
 struct Line {
     what: &'static str,
-    asked: Option<(&'static str, fn(&Figures) -> bool)>,
+    asked: Option<Limit>,
     found: fn(&Figures) -> String,
 }
 

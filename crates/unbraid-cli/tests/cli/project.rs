@@ -200,7 +200,10 @@ fn the_number_of_components_is_chosen_and_said_why() {
     let count: usize = note.split(' ').next().unwrap().parse().unwrap();
     assert!((2..=32).contains(&count), "{note}");
     assert!(note.contains("the fewest that foretell"), "{note}");
-    assert!(text.contains(&format!("  {count} components in ")), "{text}");
+    assert!(
+        text.contains(&format!("  {count} components in ")),
+        "{text}"
+    );
     let components = fs::read_dir(folder.path().join("song.unbraid/components")).unwrap();
     assert_eq!(components.count(), count);
     // Whoever compares wants a number.
