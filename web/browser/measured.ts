@@ -20,8 +20,8 @@ test("the script that measures the page finds every figure on the demo clip", as
       assert.ok((values as number[]).length > 0 && (values as number[]).every((value) => value > 0), `${name}: ${values}`);
     }
     assert.deepEqual(figures.exported.files, ["drums.wav", "rest.wav"]);
-    // What the person heard is what was written: one key for each correction, and two for every component and the export.
-    assert.equal(found.work.keys, 2 * 16 + found.work.corrected.length + 2);
+    // What the person heard is what was written: one key for each correction, two for every component, and one for the export.
+    assert.equal(found.work.keys, 2 * 16 + found.work.corrected.length + 1);
     assert.equal(found.work.exported.commands.length, 2);
     assert.match(found.work.exported.commands[0], /--assign drums=0,2,4,6,8,10,12,14 --assign rest=1,3,5,7,9,11,13,15/);
     assert.ok(readFileSync(join(found.work.exported.folder, "drums.wav")).length > 1e6);

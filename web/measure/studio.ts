@@ -238,7 +238,7 @@ async function zoomed(browser: Browser, page: Page): Promise<Zoomed> {
 async function exported(page: Page): Promise<Exported> {
   const began = Date.now();
   await page.keyboard.press("e");
-  await page.keyboard.press("Enter");
+  await page.click("#write");
   await page.waitForSelector("dialog pre");
   const secs = (Date.now() - began) / 1000;
   const commands = await page.locator("dialog pre").allTextContents();
@@ -344,7 +344,8 @@ async function work(browser: Browser, order: Order): Promise<Work> {
     corrected.push(component);
     await press(String(sources.indexOf(source) + 1));
   }
-  keys += 2;
+  keys += 1;
+  clicks += 1;
   const files = await exported(page);
   const secs = (Date.now() - began) / 1000;
   if (order.pictures) await demoPictures(page, order.pictures, corrected[0] ?? 3);
