@@ -10,6 +10,7 @@ mod stems;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use clap::Args;
@@ -118,7 +119,8 @@ struct Results {
     /// The SDR of drums and guitar: grouped by themselves, by the person, and by `separate` with all it has.
     scores: [Vec<f64>; 3],
     page_bytes: u64,
-    load: String,
+    /// What other programs had of the processors before it began, as a share.
+    busy: f64,
     date: String,
 }
 
@@ -140,8 +142,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let work = scratch().join("studio");
     fs::remove_dir_all(&work).ok();
     fs::create_dir_all(&work)?;
-    let load = fs::read_to_string("/proc/loadavg").unwrap_or_default();
-    let load = load.split(' ').next().unwrap_or("unknown").to_owned();
+    let busy = busy();
 
     let binary = root().join("target/release/unbraid");
     let demo = root().join("demo/mixture.flac");
@@ -163,7 +164,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         scores: stems::scores(&binary, &demo, &work, &found.work.exported)?,
         found,
         page_bytes: page_bytes()?,
-        load,
+        busy,
         date: crate::date::today(),
     };
     fs::remove_dir_all(&work)?;
@@ -210,6 +211,25 @@ fn ask(web: &Path, work: &Path, order: &Order) -> Result<Found> {
         .context("Node.js is needed to drive the page")?;
     ensure!(output.status.success(), "the page could not be measured");
     serde_json::from_slice(&output.stdout).context("the script said something else")
+}
+
+/// The share of the processors' time that is used, in two seconds of doing nothing; no number where the system does not tell.
+fn busy() -> f64 {
+    let times = || -> Option<(u64, u64)> {
+        let text = fs::read_to_string("/proc/stat").ok()?;
+        let all: Vec<u64> = (text.lines().next()?.split_whitespace().skip(1).take(8))
+            .filter_map(|ticks| ticks.parse().ok())
+            .collect();
+        Some((all.get(3)? + all.get(4)?, all.iter().sum()))
+    };
+    let before = times();
+    std::thread::sleep(Duration::from_secs(2));
+    match (before, times()) {
+        (Some((idle, all)), Some((idle_after, all_after))) if all_after > all => {
+            1.0 - (idle_after - idle) as f64 / (all_after - all) as f64
+        }
+        _ => f64::NAN,
+    }
 }
 
 /// The bytes of all files that a browser loads.

@@ -85,9 +85,9 @@ const LINES: [Line; 9] = [
     Line {
         what: "the same while a refit keeps both cores busy; tasks above 50 ms in all three",
         asked: None,
-        found: |it| {
-            let (ms, count) = (longest(&it.zoomed_busy), above(&it.zoomed_busy));
-            format!("{ms:.0} ms; {count}")
+        found: |it| match &it.zoomed_busy[..] {
+            [] => "–".to_owned(),
+            busy => format!("{:.0} ms; {}", longest(busy), above(busy)),
         },
     },
     Line {
@@ -113,9 +113,11 @@ pub(super) fn text(results: &Results) -> Result<String> {
     let mut page = format!(
         "# The studio, measured\n\n\
          Made by `cargo xtask studio-measure --pictures` ({}). A script works with the page by clicks and keys in {} (headless, without a graphics processor, 1280×720) and reads the times off the \
-         page's own clock. The release build; two cores, shared by the browser, the script and the server; load {} when it began. The songs are the [demo](../demo/README.md)'s stems again and again, \
+         page's own clock. The release build; two cores, shared by the browser, the script and the server; other programs had {:.0} % of them just before. The songs are the [demo](../demo/README.md)'s stems again and again, \
          each take at another speed and level: stereo, 44.1 kHz, FLAC. Times are medians. How the studio is used is in [the guide](guide/studio.md).\n\n| | asked |",
-        results.date, results.found.browser, results.load
+        results.date,
+        results.found.browser,
+        100.0 * results.busy
     );
     for it in figures {
         let length = match it.name.as_str() {
@@ -249,7 +251,7 @@ mod tests {
             same: vec![2, 2],
             scores: [vec![9.0, 8.0], vec![10.0, 9.5], vec![11.0, 10.0]],
             page_bytes: 100_499,
-            load: "0.01".to_owned(),
+            busy: 0.01,
             date: "2000-01-01".to_owned(),
         }
     }
