@@ -171,6 +171,22 @@ test("what is painted is heard, learnt from, taken back and exported", async () 
   await page.keyboard.press("Control+z");
   assert.equal(await bench(({ edits }) => edits.regions.boxes.length), 1);
 
+  // The same without a pointer: a line of three steps is one step to undo.
+  const strokes = () => bench(({ edits: { regions } }) => regions.strokes.length);
+  const before = await strokes();
+  await page.keyboard.press("p");
+  await page.keyboard.press("Alt+ArrowUp");
+  assert.equal(await strokes(), before);
+  await page.keyboard.press("Enter");
+  for (let n = 0; n < 3; n++) await page.keyboard.press("Alt+ArrowRight");
+  await page.keyboard.press("Enter");
+  assert.equal(await strokes(), before + 1);
+  await page.keyboard.press("Alt+ArrowRight");
+  assert.equal(await strokes(), before + 1);
+  await page.keyboard.press("Control+z");
+  assert.equal(await strokes(), before);
+  await page.keyboard.press("Escape");
+
   // A long refit is cancelled; a short one is a new state; undo returns, redo goes there again.
   await page.fill("#steps", "1000");
   await page.click("#refit");

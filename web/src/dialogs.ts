@@ -108,7 +108,7 @@ export function exportDialog(bench: Workbench): void {
     h("details", {}, h("summary", {}, "Masks and what is left over"), h("div", {}, ...[render, exponent, residual].map(row))));
   // Notes have no sample format.
   what.input.addEventListener("change", () => { audio.style.display = what.input.value === "music" ? "none" : "grid"; });
-  const start = h("button", { class: "main", id: "write" }, "Write files");
+  const start = h("button", { class: "main", id: "write", autofocus: true }, "Write files");
   const form = h("form", { method: "dialog", onsubmit: async (event: Event) => {
     event.preventDefault();
     start.disabled = true;
@@ -155,7 +155,7 @@ export function keysDialog(bench: Workbench): void {
     ["S, M", "solo, mute it"], ["0", "hear everything"], ["B", "compare with the untouched recording"], ["V", "level-matched or not"],
     ["← →", "a second back, on"], ["Shift ← →", "move the picture"], ["+ −", "zoom"], ["*", "the whole recording"], ["[ ]", "zoom frequencies"],
     ["O", "loop what is shown"], ["C", "levels, sources, what is chosen"], ["Ctrl Z, Ctrl Shift Z", "undo, redo"], ["E", "export"],
-    ["P, R, X", "brush, box, eraser"], ["1 … 9", "with the brush: for which source"], ["N, L", "drag notes, draw the pitch"], [", .", "with notes: the one before, the next"], ["Alt arrows", "with notes: move it"],
+    ["P, R, X", "brush, box, eraser"], ["1 … 9", "with the brush: for which source"], ["N, L", "drag notes, draw the pitch"], [", .", "with notes: the one before, the next"], ["Alt arrows", "with notes: move it; with brush, eraser: move them"], ["Enter", "with brush, eraser: down, lifted"],
     ["D", "box the loop, without a pointer"], ["H, Esc", "the hand again"], ["F", "refit"], ["Ctrl-click", "choose several rows"],
   ];
   const dialog = open("Keys", h("div", { class: "inside" }, h("h2", {}, "Keys"),

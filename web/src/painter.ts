@@ -1,6 +1,6 @@
 // Pointer moves over the picture come in; regions, notes and pitches go out, by the tool in hand.
 
-import { shareToHz, xToTime, yToShare } from "./geometry";
+import { shareToHz, timeToX, xToTime, yToShare } from "./geometry";
 import * as music from "./music";
 import * as regions from "./regions";
 import type { Workbench } from "./workbench";
@@ -11,6 +11,9 @@ interface Spot { x: number; y: number; place: regions.Place; hz: number }
 interface Gesture { move(spot: Spot): void; end(): void }
 
 export class Painter {
+  /** The line that is being drawn by keys. */
+  private line: { before: regions.Regions; after: regions.Regions; name: string; places: regions.Place[] } | null = null;
+
   constructor(private readonly bench: Workbench, private readonly element: HTMLElement) {
     element.addEventListener("pointermove", (event) => {
       if (bench.tool === "move") return;
@@ -47,9 +50,46 @@ export class Painter {
     return true;
   }
 
+  /** The brush or the eraser, moved by keys: by so many pixels, from the playhead if it was nowhere yet. */
+  nudge(dx: number, dy: number): void {
+    const { bench, element } = this;
+    const { clientWidth: width, clientHeight: height } = element;
+    const within = (value: number, most: number) => Math.min(Math.max(value, 0), most);
+    const from = bench.pointer ?? { x: timeToX(bench.view, width, bench.player.at), y: height / 2 };
+    const to = { x: within(from.x + dx, width), y: within(from.y + dy, height) };
+    bench.pointer = to;
+    if (bench.brushDown) this.mark(this.place(from.x, from.y), this.place(to.x, to.y));
+    bench.draw();
+  }
+
+  /** What a step of the brush or of the eraser leaves behind. */
+  private mark(from: Spot, to: Spot): void {
+    const { bench } = this;
+    const { regions: before } = bench.edits;
+    const radius = this.radius(bench.paint.radius);
+    if (bench.tool === "erase") {
+      const left = regions.erase(before, bench.project.picture, to.place, radius);
+      if (left !== before) bench.drawn(left, "rubbed out");
+      return;
+    }
+    const { source, strength } = bench.paint;
+    const { name } = bench.edits.sources[source];
+    // A line goes on as long as nothing else was done; it is one step to undo.
+    const goesOn = this.line !== null && this.line.after === before && this.line.name === name;
+    if (!goesOn || !this.line) this.line = { before, after: before, name, places: [from.place] };
+    this.line.places.push(to.place);
+    const strokes = regions.strokesOf(bench.project.picture, name, strength, this.line.places, radius);
+    this.line.after = { ...this.line.before, strokes: [...this.line.before.strokes, ...strokes] };
+    bench.drawn(this.line.after, `painted for ${name}`, goesOn);
+  }
+
   private spot(event: MouseEvent): Spot {
-    const { left, top, width, height } = this.element.getBoundingClientRect();
-    const [x, y] = [event.clientX - left, event.clientY - top];
+    const { left, top } = this.element.getBoundingClientRect();
+    return this.place(event.clientX - left, event.clientY - top);
+  }
+
+  private place(x: number, y: number): Spot {
+    const { width, height } = this.element.getBoundingClientRect();
     const { view, project, player } = this.bench;
     const secs = Math.min(Math.max(xToTime(view, width, x), 0), player.duration);
     const share = Math.min(Math.max(yToShare(view, height, y), 0), 1);

@@ -137,6 +137,11 @@ export class Stage {
     if (chosen !== null) this.lanes[chosen]?.row.scrollIntoView({ block: "nearest" });
   }
 
+  /** Move the brush by keys. */
+  nudge(dx: number, dy: number): void {
+    this.painter.nudge(dx, dy);
+  }
+
   drawWaiting(): void {
     if (!this.bench.fit) this.refresh();
   }

@@ -16,6 +16,9 @@ import { Stage } from "./stage";
 import { Tiles, type Look } from "./tiles";
 import { Tools } from "./tools";
 
+/** How far a key moves the brush, in pixels. */
+const BRUSH_STEP = 8;
+
 export type Mode = "levels" | "sources" | "chosen";
 export type Tool = "move" | "brush" | "box" | "erase" | "note" | "pitch";
 export type Overlay = "regions" | "notes" | "pitch" | "words";
@@ -44,6 +47,8 @@ export class Workbench {
   readonly paint = { source: 0, strength: 0.9, radius: 10 };
   draft: Draft | null = null;
   pointer: { x: number; y: number } | null = null;
+  /** Whether the brush or the eraser, moved by keys, leaves a mark. */
+  brushDown = false;
   job: api.Job | null;
   saved: "saved" | "saving" | "failed" = "saved";
   guide: Guide | null = null;
@@ -216,6 +221,7 @@ export class Workbench {
   setTool(tool: Tool): void {
     this.tool = this.fit ? tool : "move";
     this.pointer = null;
+    this.brushDown = false;
     if (tool === "note") this.overlays.add("notes");
     if (tool === "pitch") this.overlays.add("pitch");
     if (tool === "brush" || tool === "box" || tool === "erase") this.overlays.add("regions");
@@ -244,9 +250,9 @@ export class Workbench {
     return notes.length > 0 ? notes : this.fit?.written ?? [];
   }
 
-  drawn(drawn: regions.Regions, what: string): void {
+  drawn(drawn: regions.Regions, what: string, merge = false): void {
     this.draft = null;
-    this.change({ ...this.edits, regions: drawn }, what);
+    this.change({ ...this.edits, regions: drawn }, what, merge);
     this.guide?.did("paint");
   }
 
@@ -294,6 +300,13 @@ export class Workbench {
     const { name } = this.edits.sources[paint.source] ?? this.edits.sources[0];
     if (!loop) this.announce("Loop a span first (O): the box is drawn around it.");
     else this.drawn(regions.addBox(this.edits.regions, project.picture, name, paint.strength, [loop[0], view.low], [loop[1], view.high]), `box for ${name}`);
+  }
+
+  /** Put the brush down, or lift it: what a button of the pointer does, by keys. */
+  private lowerBrush(): void {
+    this.brushDown = !this.brushDown;
+    this.announce(this.brushDown ? "The brush is down: Alt and arrows draw. Enter lifts it." : "The brush is lifted.");
+    this.stage.nudge(0, 0);
   }
 
   /** The notes, or the pitch, as regions of the source that is drawn for. */
@@ -632,6 +645,7 @@ export class Workbench {
     const command = event.ctrlKey || event.metaKey;
     const { key } = event;
     const count = this.fit?.components.length ?? 0;
+    const brushes = this.tool === "brush" || this.tool === "erase";
     const pan = (share: number) => this.setView(panTime(this.view, this.player.duration, share * (this.view.to - this.view.from)));
     const pick = (step: number) => {
       if (count === 0) return;
@@ -646,7 +660,10 @@ export class Workbench {
       ArrowLeft: () => (event.shiftKey ? pan(-0.2) : this.player.seek(this.player.at - 1)),
       ArrowRight: () => (event.shiftKey ? pan(0.2) : this.player.seek(this.player.at + 1)),
       Home: () => this.player.seek(0),
-      Enter: () => { if (this.chosen !== null) this.audition("component", this.chosen); },
+      Enter: () => {
+        if (brushes) this.lowerBrush();
+        else if (this.chosen !== null) this.audition("component", this.chosen);
+      },
       Backspace: () => (this.tool === "note" ? this.removeNote() : this.assign(null)),
       Delete: () => (this.tool === "note" ? this.removeNote() : this.assign(null)),
       h: () => this.setTool("move"),
@@ -678,6 +695,10 @@ export class Workbench {
     const nudge: Record<string, [number, number]> = { ArrowUp: [0, 1], ArrowDown: [0, -1], ArrowLeft: [-0.01, 0], ArrowRight: [0.01, 0] };
     let action: (() => void) | undefined;
     if (event.altKey && this.tool === "note" && nudge[key]) action = () => this.moveNote(...nudge[key]);
+    else if (event.altKey && brushes && nudge[key]) {
+      const [right, up] = nudge[key];
+      action = () => this.stage.nudge(Math.sign(right) * BRUSH_STEP, -Math.sign(up) * BRUSH_STEP);
+    }
     else if (command) {
       if (key.toLowerCase() === "z") action = () => (event.shiftKey ? this.redo() : this.undo());
       else if (key.toLowerCase() === "y") action = () => this.redo();

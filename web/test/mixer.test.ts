@@ -86,6 +86,21 @@ test("it stops at the end", () => {
   assert.ok(!made.playing);
 });
 
+test("a pause in the last moment stays at the end, silent", () => {
+  const made = mixer(1000);
+  made.setGains([0, 1]);
+  made.playing = true;
+  made.seek(860);
+  run(made, 128);
+  assert.ok(made.position > 980, `${made.position}`);
+  made.playing = false;
+  run(made, 128);
+  const at = made.position;
+  assert.ok(at >= 988 && at <= 1000, `${at}`);
+  assert.deepEqual([...new Set(run(made, 512).left)], [0]);
+  assert.equal(made.position, at);
+});
+
 test("what is far from the playhead is not kept", () => {
   const made = mixer(40_000);
   assert.ok(made.has(0) && made.has(10) && !made.has(39));
