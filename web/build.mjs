@@ -14,7 +14,7 @@ if (process.argv.includes("--tests")) {
   const shared = { bundle: true, platform: "node", format: "esm", packages: "external", target: "node20" };
   const tests = (await readdir("test")).filter((name) => name.endsWith(".test.ts"));
   await build({ ...shared, entryPoints: tests.map((name) => `test/${name}`), outdir: "build/tests", outExtension: { ".js": ".mjs" } });
-  await build({ ...shared, entryPoints: ["browser/browsers.ts", "browser/report.ts", "browser/measured.ts"], outdir: "build/browser", outExtension: { ".js": ".test.mjs" } });
+  await build({ ...shared, entryPoints: ["browser/browsers.ts", "browser/report.ts"], outdir: "build/browser", outExtension: { ".js": ".test.mjs" } });
   await build({ ...shared, entryPoints: ["measure/studio.ts"], outdir: "build/measure", outExtension: { ".js": ".mjs" } });
 } else {
   const result = await build({
