@@ -36,7 +36,7 @@ fn above(zoomed: &[Zoomed]) -> usize {
     zoomed.iter().map(|it| it.above50).sum()
 }
 
-/// A limit, and whether what was found keeps it.
+/// A limit in words, and whether it was kept.
 type Limit = (&'static str, fn(&Figures) -> bool);
 
 /// A line of the table: what it is; what is asked of the song, and whether that was kept; what a recording took.
@@ -45,9 +45,6 @@ struct Line {
     asked: Option<Limit>,
     found: fn(&Figures) -> String,
 }
-
-/// A limit in words, and whether it was kept.
-type Limit = (&'static str, fn(&Figures) -> bool);
 
 const LINES: [Line; 9] = [
     Line {
