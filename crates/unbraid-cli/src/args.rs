@@ -390,6 +390,10 @@ pub(crate) struct RefitArgs {
     #[arg(long, value_name = "FILE")]
     pub(crate) input: Option<PathBuf>,
 
+    /// What decides how much of a component is drums, as in `separate`
+    #[arg(long, value_enum, default_value_t = EvidenceArg::Learnt)]
+    pub(crate) evidence: EvidenceArg,
+
     #[command(flatten)]
     pub(crate) hints: HintArgs,
 

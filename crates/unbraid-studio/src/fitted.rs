@@ -6,9 +6,9 @@ use ndarray::{Array2, Axis};
 use rayon::prelude::*;
 use serde_json::{Value, json};
 use unbraid::Audio;
-use unbraid::evidence::{Class, ClassShares};
+use unbraid::evidence::Class;
 use unbraid::factorize::Factorization;
-use unbraid::group::{Feature, Grouping, Kind, class_shares, notes_of_components};
+use unbraid::group::{Feature, Grouping, Kind, notes_of_components};
 use unbraid::knowledge::Note;
 use unbraid::knowledge::hints::Hints;
 use unbraid::sharing::{Sharing, StemsConfig};
@@ -244,8 +244,7 @@ impl Fitted {
 
 /// How much of every component the network hears as each class.
 fn heard(factorization: &Factorization, audio: &Audio) -> Result<Array2<f32>, Failure> {
-    let factors = factorization.factors();
-    let values = factorization.spectrogram(audio, &mut ())?.magnitudes();
-    let heard = ClassShares::of(values.view(), factors.bin_hz(), factors.hop_secs());
-    Ok(class_shares(&factors, values.view(), &heard)?)
+    let spectrogram = factorization.spectrogram(audio, &mut ())?;
+    let heard = factorization.hear(&spectrogram);
+    Ok(factorization.classes(&spectrogram, &heard)?)
 }

@@ -1,13 +1,13 @@
 //! A recording comes in; the components that explain it go out, not yet grouped.
 
+use ndarray::Array2;
 use serde::{Deserialize, Serialize};
 
 use crate::analysis::hpss;
 use crate::evidence::ClassShares;
 use crate::fit::Fit;
 use crate::group::{
-    Basis, FactorView, Grouping, Overrides, Source, class_shares, group, group_by,
-    percussive_shares,
+    FactorView, Grouping, Overrides, Source, class_shares, group, percussive_shares,
 };
 use crate::knowledge::hints::Grid;
 use crate::observe::Observer;
@@ -197,23 +197,24 @@ impl Factorization {
         group(&self.factors(), sources, overrides)
     }
 
-    /// The same with the network of [`crate::evidence`], which listens to the recording again.
+    /// What the network of [`crate::evidence`] hears in the recording: for [`Factorization::classes`], before a refit and after.
+    #[must_use]
+    pub fn hear(&self, spectrogram: &Spectrogram) -> ClassShares {
+        let (factors, values) = (self.factors(), spectrogram.magnitudes());
+        ClassShares::of(values.view(), factors.bin_hz(), factors.hop_secs())
+    }
+
+    /// How much of every component that is each class of sound, `(components, classes)`: a basis to group by ([`crate::group::Basis::Network`]).
     ///
     /// # Errors
     ///
-    /// Those of [`Factorization::group`] and [`Factorization::spectrogram`].
-    pub fn group_by_network(
+    /// [`Error::Shape`] if the spectrogram or what was heard is of another recording.
+    pub fn classes(
         &self,
-        audio: &Audio,
-        sources: &[Source],
-        overrides: &Overrides,
-        observer: &mut dyn Observer,
-    ) -> Result<Grouping, Error> {
-        let factors = self.factors();
-        let values = self.spectrogram(audio, observer)?.magnitudes();
-        let heard = ClassShares::of(values.view(), factors.bin_hz(), factors.hop_secs());
-        let classes = class_shares(&factors, values.view(), &heard)?;
-        group_by(&factors, sources, overrides, Basis::Network(classes.view()))
+        spectrogram: &Spectrogram,
+        heard: &ClassShares,
+    ) -> Result<Array2<f32>, Error> {
+        class_shares(&self.factors(), spectrogram.magnitudes().view(), heard)
     }
 
     /// How the recording is shared out, given the components of each source.

@@ -8,13 +8,12 @@ use crate::group::Grouping;
 use crate::knowledge::hints::Hints;
 use crate::model::{Column, Update};
 use crate::observe::Observer;
-use crate::sharing::{Hinted, StemsConfig, as_needed, compared};
+use crate::sharing::{Hinted, StemsConfig, compared};
 use crate::{Audio, Error, Separation, Spectrogram};
 
 /// Weigh hints into a separation.
 ///
-/// Stems are compared with what was heard without them first ([`compared`]), and believed as far as they agree with it; regions
-/// change no more than they have to ([`Hints::as_needed`]). Where
+/// They are weighed against what was heard without them first ([`compared`]). Where
 /// the stems are those of components, hints may move components to other sources, and what a person drew steers their fit; in
 /// any case they are weighed into the shares of every bin ([`Hinted`]). Hints that say nothing change nothing.
 ///
@@ -30,7 +29,7 @@ pub fn under_hints(
     observer: &mut dyn Observer,
 ) -> Result<Separation, Error> {
     let sharing = separation.sharing.as_ref();
-    let hints = as_needed(compared(hints, sharing, audio)?, sharing, audio)?;
+    let hints = compared(hints, sharing, audio)?;
     let mut separation = Separation {
         notes: [separation.notes, hints.notes()].concat(),
         ..separation

@@ -9,7 +9,7 @@ use crate::fit::FitConfig;
 use crate::group::{Basis, Kind, Overrides, Source, group_by};
 use crate::knowledge::hints::{Clues, Grid};
 use crate::knowledge::onsets::Onset;
-use crate::knowledge::{Dictionary, Lyrics, Melody, Score, align};
+use crate::knowledge::{Dictionary, Lyrics, Melody, Score, Tolerance, align};
 use crate::mask::Render;
 use crate::observe::Observer;
 use crate::recipe::voice_piano::{Known, VoicePianoConfig, voice_piano};
@@ -158,6 +158,7 @@ fn scores_in_time<'a>(
     {
         *score = score.aligned(&alignment);
     }
+    config.informed.tolerance = Tolerance::aligned();
     Ok((Cow::Owned(config), Some(told)))
 }
 

@@ -112,10 +112,7 @@ pub(super) fn cost(scene: &Scene) -> Result<String> {
     let long = thirty_seconds(take)?;
     let usual = &scene.usual;
     for (name, score) in [("no score", None), ("score", Some(&take.score))] {
-        let known = Known {
-            dictionary: &dictionary,
-            score,
-        };
+        let known = Known::new(&dictionary, score);
         let began = Instant::now();
         notes_and_rest(&long, &take.sources, known, &usual.informed)?;
         let secs = format!("{:.1}", began.elapsed().as_secs_f64());

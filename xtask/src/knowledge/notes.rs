@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use anyhow::{Context, Result};
 use unbraid::evaluate::{NoteConfig, note_scores};
 use unbraid::group::parse_sources;
-use unbraid::knowledge::{Note, Score, align};
+use unbraid::knowledge::{Note, Score, Tolerance, align};
 use unbraid::recipe::InformedConfig;
 
 use super::scene::{Known, Scene, head, notes_and_rest, row};
@@ -81,10 +81,10 @@ pub(super) fn scores(scene: &Scene) -> Result<String> {
                 error = format!("{:.0}", median_ms(&take.score.notes, onsets));
                 score = score.aligned(&alignment);
             }
-            let known = Known {
-                dictionary,
-                score: Some(&score),
-            };
+            let mut known = Known::new(dictionary, Some(&score));
+            if moved {
+                known.tolerance = Some(Tolerance::aligned());
+            }
             cells.push(error);
             cells.push(take.free_voice(known, notes)?.cell());
             cells.push(take.voice_model(known, voiced)?.cell());
@@ -117,10 +117,7 @@ fn confidences(scene: &Scene) -> Result<String> {
     let mut text = String::new();
     for take in &scene.takes {
         let score = wrong(&take.score);
-        let known = Known {
-            dictionary: &scene.dictionary,
-            score: Some(&score),
-        };
+        let known = Known::new(&scene.dictionary, Some(&score));
         let found = notes_and_rest(&take.mixture, &take.sources, known, &scene.usual.informed)?;
         let weighed = found.heard.score.context("no notes")?.notes;
         let is_right = |note: &Note| {
@@ -165,10 +162,7 @@ pub(super) fn heard(scene: &Scene) -> Result<String> {
         ..usual
     };
     for take in &scene.takes {
-        let known = Known {
-            dictionary: &scene.dictionary,
-            score: None,
-        };
+        let known = Known::new(&scene.dictionary, None);
         let mut line = |name: &str, score: Option<Score>| -> Result<()> {
             let notes = score.context("no notes")?.notes;
             let truth = &take.score.notes;

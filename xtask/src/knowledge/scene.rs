@@ -5,7 +5,7 @@ use std::path::Path;
 use anyhow::{Context, Result, ensure};
 use unbraid::evaluate::{BssEvalConfig, bss_eval_sources};
 use unbraid::group::{Kind, Overrides, Source};
-use unbraid::knowledge::{Dictionary, Example, Provenance, Score, learn};
+use unbraid::knowledge::{Dictionary, Example, Provenance, Score, Tolerance, learn};
 use unbraid::mask::Render;
 use unbraid::recipe::voice_piano::VoicePianoConfig;
 use unbraid::recipe::{InformedConfig, Instrument, NOTE_EXPONENT, Task, informed, note_stft};
@@ -49,6 +49,26 @@ impl Figures {
 pub(super) struct Known<'a> {
     pub(super) dictionary: &'a Dictionary,
     pub(super) score: Option<&'a Score>,
+    /// How far the recording may be from the score, if not as usual.
+    pub(super) tolerance: Option<Tolerance>,
+}
+
+impl<'a> Known<'a> {
+    pub(super) fn new(dictionary: &'a Dictionary, score: Option<&'a Score>) -> Self {
+        Self {
+            dictionary,
+            score,
+            tolerance: None,
+        }
+    }
+
+    /// The settings, with its tolerance.
+    fn settle(&self, config: &InformedConfig) -> InformedConfig {
+        InformedConfig {
+            tolerance: self.tolerance.unwrap_or(config.tolerance),
+            ..*config
+        }
+    }
 }
 
 impl Take {
@@ -105,6 +125,7 @@ impl Take {
                 score: known.score.cloned(),
             }],
             voice_piano: *config,
+            informed: known.settle(&InformedConfig::default()),
             ..SeparateConfig::default()
         };
         Ok(separate(audio, &config, &mut ())?)
@@ -149,7 +170,7 @@ pub(super) fn notes_and_rest(
             ..StemsConfig::default()
         },
     };
-    Ok(informed(audio, &task, config, &mut ())?)
+    Ok(informed(audio, &task, &known.settle(config), &mut ())?)
 }
 
 /// Everything that is measured on.
@@ -196,7 +217,7 @@ impl Scene {
         let mut cells = Vec::new();
         for take in &self.takes {
             for score in [None, Some(&take.score)] {
-                cells.push(figures(take, Known { dictionary, score })?.cell());
+                cells.push(figures(take, Known::new(dictionary, score))?.cell());
             }
         }
         Ok(cells)

@@ -220,19 +220,13 @@ pub(super) fn pedal(scene: &Scene) -> Result<String> {
     for (name, config) in [("pedal used", usual), ("pedal ignored", deaf)] {
         let mut cells = Vec::new();
         for score in [None, Some(&pedalled.score)] {
-            let known = Known {
-                dictionary: &dictionary,
-                score,
-            };
+            let known = Known::new(&dictionary, score);
             let figures: Figures = pedalled.free_voice(known, &config)?;
             cells.push(figures.cell());
         }
         table += &row(name, &cells);
     }
-    let known = Known {
-        dictionary: &dictionary,
-        score: None,
-    };
+    let known = Known::new(&dictionary, None);
     let found = notes_and_rest(&pedalled.mixture, &pedalled.sources, known, &usual)?;
     let told = found.heard.score.context("no notes")?.pedals;
     let ups: Vec<f64> = told

@@ -2,11 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
-use unbraid::Audio;
+use unbraid::evidence::ClassShares;
 use unbraid::factorize::Factorization;
 use unbraid::group::{Basis, Grouping, Kind, Overrides, Source, group_by, parse_sources};
 use unbraid::knowledge::hints::Hints;
 use unbraid::sharing::{Hinted, Sharing, compared};
+use unbraid::{Audio, Spectrogram};
 use unbraid_io::atomic::OutputFolder;
 use unbraid_io::audio::Span;
 use unbraid_io::project::{
@@ -55,7 +56,10 @@ pub(crate) fn run(args: &GroupArgs) -> Result<(), Failure> {
     }
     let mut line = Line::new(&args.project.display().to_string(), args.common.quiet);
     let audio = &recording.audio;
-    let mut grouping = grouped(args, &factorization, audio, &sources, &overrides, &mut line)?;
+    let spectrogram = factorization.spectrogram(audio, &mut line)?;
+    let listener = Listener::new(args.evidence, &factorization, &spectrogram);
+    let mut grouping = listener.group(&factorization, &sources, &overrides)?;
+    drop(spectrogram);
     let stems = args.stems.config(false);
     let (hints, sharing) = hinted(args, &factorization, audio, span, &mut grouping)?;
     let rendering = Rendering {
@@ -118,25 +122,45 @@ pub(crate) fn run(args: &GroupArgs) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Which component goes where, by the evidence that is asked for.
-fn grouped(
-    args: &GroupArgs,
-    factorization: &Factorization,
-    audio: &Audio,
-    sources: &[Source],
-    overrides: &Overrides,
-    line: &mut Line,
-) -> Result<Grouping, Failure> {
-    Ok(match args.evidence {
-        EvidenceArg::Learnt => factorization.group_by_network(audio, sources, overrides, line)?,
-        EvidenceArg::Features => factorization.group(sources, overrides)?,
-        EvidenceArg::None => group_by(
-            &factorization.factors(),
-            sources,
-            overrides,
-            Basis::Percussive,
-        )?,
-    })
+/// What decides which component goes where.
+pub(super) enum Listener<'a> {
+    /// The network, and what it hears in the recording.
+    Learnt(&'a Spectrogram, ClassShares),
+    Features,
+    Percussive,
+}
+
+impl<'a> Listener<'a> {
+    /// Listen to the recording, if that is asked for.
+    pub(super) fn new(
+        evidence: EvidenceArg,
+        factorization: &Factorization,
+        spectrogram: &'a Spectrogram,
+    ) -> Self {
+        match evidence {
+            EvidenceArg::Learnt => Self::Learnt(spectrogram, factorization.hear(spectrogram)),
+            EvidenceArg::Features => Self::Features,
+            EvidenceArg::None => Self::Percussive,
+        }
+    }
+
+    /// Which component goes where.
+    pub(super) fn group(
+        &self,
+        factorization: &Factorization,
+        sources: &[Source],
+        overrides: &Overrides,
+    ) -> Result<Grouping, Failure> {
+        let factors = factorization.factors();
+        Ok(match self {
+            Self::Learnt(spectrogram, heard) => {
+                let classes = factorization.classes(spectrogram, heard)?;
+                group_by(&factors, sources, overrides, Basis::Network(classes.view()))?
+            }
+            Self::Features => factorization.group(sources, overrides)?,
+            Self::Percussive => group_by(&factors, sources, overrides, Basis::Percussive)?,
+        })
+    }
 }
 
 /// Weigh the hints into the grouping, and into how the recording is shared out.

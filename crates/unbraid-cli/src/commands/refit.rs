@@ -19,7 +19,7 @@ use unbraid_io::project::{
     write_fit, write_manifest,
 };
 
-use super::group::recording_of;
+use super::group::{Listener, recording_of};
 use super::{compact, json, manifest, print_json};
 use crate::args::RefitArgs;
 use crate::failure::Failure;
@@ -63,26 +63,25 @@ pub(crate) fn run(args: &RefitArgs) -> Result<(), Failure> {
     let audio = &recording.audio;
     let mut line = Line::new(&args.project.display().to_string(), args.common.quiet);
     let spectrogram = factorization.spectrogram(audio, &mut line)?;
-    let mut grouping = factorization.group(&sources, &overrides)?;
+    let listener = Listener::new(args.evidence, &factorization, &spectrogram);
+    let mut grouping = listener.group(&factorization, &sources, &overrides)?;
     let names: Vec<String> = grouping.sources.iter().map(|s| s.name.clone()).collect();
     let hints = args.hints.clues(audio, span)?;
-    let hints = hints.on(factorization.grid(), &names, audio)?;
-    let stems = args.stems.config(false);
-    let heard = factorization.sharing(&grouping.members(), stems)?;
-    let hints = compared(hints, &heard, audio)?;
-    grouping.lean(hints.leanings(&factorization.fit.model)?.view());
+    let given = hints.on(factorization.grid(), &names, audio)?;
+    let hints = lean(&mut grouping, given.clone(), &factorization, audio, args)?;
 
-    let next = Next {
+    let mut next = Next {
         args,
-        hints: &hints,
+        hints,
         spectrogram: &spectrogram,
         metadata: &metadata,
         fit: stored_fit(&project, args.iterations)?,
     };
     let overrides = next.overrides_after(&grouping, overrides)?;
     let factorization = next.fit_on(factorization, &grouping, &mut line)?;
-    let mut grouping = factorization.group(&sources, &overrides)?;
-    grouping.lean(hints.leanings(&factorization.fit.model)?.view());
+    let mut grouping = listener.group(&factorization, &sources, &overrides)?;
+    // The fit obeys some of it already.
+    next.hints = lean(&mut grouping, given, &factorization, audio, args)?;
 
     let (state, target) = next_state(&args.project)?;
     let folder = OutputFolder::create(&target, false)?;
@@ -119,10 +118,25 @@ pub(crate) fn run(args: &RefitArgs) -> Result<(), Failure> {
     Ok(())
 }
 
+/// Weigh hints against what is heard without them, and into whose every component is.
+fn lean(
+    grouping: &mut Grouping,
+    hints: Hints,
+    factorization: &Factorization,
+    audio: &Audio,
+    args: &RefitArgs,
+) -> Result<Hints, Failure> {
+    let stems = args.stems.config(false);
+    let heard = factorization.sharing(&grouping.members(), stems)?;
+    let hints = compared(hints, &heard, audio)?;
+    grouping.lean(hints.leanings(&factorization.fit.model)?.view());
+    Ok(hints)
+}
+
 /// Everything a refit goes by.
 struct Next<'a> {
     args: &'a RefitArgs,
-    hints: &'a Hints,
+    hints: Hints,
     spectrogram: &'a Spectrogram,
     fit: FitConfig,
     metadata: &'a Metadata,
@@ -139,7 +153,7 @@ impl Next<'_> {
         Ok(wish.fulfil(
             before,
             self.spectrogram,
-            self.hints,
+            &self.hints,
             owners,
             &self.fit,
             line,

@@ -61,6 +61,15 @@ fn a_refit_goes_on_to_the_byte_and_every_state_can_be_returned_to() {
         .success()
         .stdout(predicate::str::contains("state 5, from state 1"));
     assert!(bytes("short/states/5") == bytes("short/states/1"));
+    // The same is heard in the components as by `group`.
+    unbraid(dir.path())
+        .args(["group", "short", "-s", "drums,guitar", "-o", "grouped"])
+        .assert()
+        .success();
+    for name in ["drums.wav", "guitar.wav"] {
+        let stem = |folder: &str| fs::read(dir.path().join(folder).join(name)).unwrap();
+        assert!(stem("grouped") == stem("short/states/5/stems"), "{name}");
+    }
     refit(&["--to", "9"])
         .failure()
         .stderr(predicate::str::contains("no state 9, but 0, 1, 2, 3, 4, 5"));

@@ -1,28 +1,58 @@
 //! Planes of numbers come in; convolved planes go out: the few layers the network is made of.
 //!
-//! Legend: `c` channels, `h` rows (bands), `w` columns (frames); planes are `(c, h, w)`, the columns of
-//! a row together. A convolution is a matrix product of the weights with the patches that they cover.
+//! Legend: `c` channels, `h` rows (bands), `w` columns (frames); planes are `(h, w, c)`, the channels of a place together. A
+//! convolution is a matrix product of the patches that the weights cover, place by place, with the weights: the kernel's product
+//! of activations and templates.
 
-use ndarray::linalg::general_mat_mul;
 use ndarray::parallel::prelude::*;
-use ndarray::{Array2, Array3, ArrayView2, ArrayViewMut2, Axis};
+use ndarray::{Array3, Axis};
+use unbraid_kernel::{Kernel, Scratch, Templates};
 
-/// Values of a block of patches: enough to be worth a product, few enough for the cache.
-const PATCH_VALUES: usize = 1 << 16;
+/// Places whose patches are gathered before they are multiplied: what the nearest cache holds.
+const PLACES: usize = 64;
 
 /// A convolution with zero padding of half its size, and an optional rectification behind it.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(super) struct Convolution {
-    /// `(outputs, inputs, size, size)`, rows before columns.
-    pub(super) weights: Vec<f32>,
-    pub(super) biases: Vec<f32>,
-    pub(super) inputs: usize,
-    pub(super) size: usize,
+    kernel: Kernel,
+    /// `(size · size · inputs, outputs)`: rows before columns before channels.
+    weights: Templates,
+    biases: Vec<f32>,
+    inputs: usize,
+    size: usize,
     /// Whether negative results become zero.
-    pub(super) rectified: bool,
+    rectified: bool,
 }
 
 impl Convolution {
+    /// Of weights `(outputs, inputs, size, size)`, rows before columns, and a bias for each output.
+    pub(super) fn new(
+        weights: &[f32],
+        biases: Vec<f32>,
+        (inputs, size): (usize, usize),
+        rectified: bool,
+    ) -> Result<Self, unbraid_kernel::Error> {
+        let (outputs, places) = (biases.len(), size * size);
+        let mut turned = vec![0.0; weights.len()];
+        for (at, weight) in weights.iter().enumerate() {
+            let (place, channel) = (at % places, at / places % inputs);
+            turned[(place * inputs + channel) * outputs + at / (places * inputs)] = *weight;
+        }
+        let kernel = Kernel::new(1.0, f32::MIN_POSITIVE)?;
+        Ok(Self {
+            kernel,
+            weights: Templates::new(kernel.isa(), &turned, places * inputs, outputs)?,
+            biases,
+            inputs,
+            size,
+            rectified,
+        })
+    }
+
+    pub(super) fn inputs(&self) -> usize {
+        self.inputs
+    }
+
     pub(super) fn outputs(&self) -> usize {
         self.biases.len()
     }
@@ -38,101 +68,84 @@ impl Convolution {
     }
 
     fn convolve(&self, input: &Array3<f32>, stride: usize) -> Array3<f32> {
-        let (_, h, w) = input.dim();
+        let (h, w, _) = input.dim();
         let (out_h, out_w) = (h.div_ceil(stride), w.div_ceil(stride));
+        let outputs = self.outputs();
         let covered = self.inputs * self.size * self.size;
-        let weights = ArrayView2::from_shape((self.outputs(), covered), &self.weights)
-            .expect("weights have the shape that was read");
-        let mut out = Array2::<f32>::zeros((self.outputs(), out_h * out_w));
-        let rows = (PATCH_VALUES / (covered * out_w).max(1)).clamp(1, out_h.max(1));
-        out.axis_chunks_iter_mut(Axis(1), rows * out_w)
+        let mut out = Array3::<f32>::zeros((out_h, out_w, outputs));
+        let room = || (vec![0.0; PLACES * covered], Scratch::default());
+        out.axis_iter_mut(Axis(0))
             .into_par_iter()
             .enumerate()
-            .for_each_init(Vec::new, |patches, (block, mut out)| {
-                patches.resize(covered * out.ncols(), 0.0);
-                let first = block * rows;
-                let shape = (covered, out.ncols());
-                let mut patches = ArrayViewMut2::from_shape(shape, patches.as_mut_slice())
-                    .expect("resized just above");
-                self.patches(input, first, stride, out_w, &mut patches);
-                for (mut row, bias) in out.outer_iter_mut().zip(&self.biases) {
-                    row.fill(*bias);
-                }
-                general_mat_mul(1.0, &weights, &patches, 1.0, &mut out);
-                if self.rectified {
-                    out.mapv_inplace(|value| value.max(0.0));
-                }
-            });
-        out.into_shape_with_order((self.outputs(), out_h, out_w))
-            .expect("made with this size")
-    }
-
-    /// Write what each weight meets, `(inputs · size · size, places)`, for the places of some rows from `first` on.
-    fn patches(
-        &self,
-        input: &Array3<f32>,
-        first: usize,
-        stride: usize,
-        out_w: usize,
-        patches: &mut ArrayViewMut2<'_, f32>,
-    ) {
-        let (_, h, w) = input.dim();
-        let pad = self.size / 2;
-        for (at, mut met) in patches.outer_iter_mut().enumerate() {
-            let (kx, ky) = (at % self.size, at / self.size % self.size);
-            let channel = at / (self.size * self.size);
-            let met = met.as_slice_mut().expect("rows are contiguous");
-            for (row, met) in met.chunks_exact_mut(out_w).enumerate() {
-                let source = (stride * (first + row) + ky).checked_sub(pad);
-                let Some(source) = source.filter(|&source| source < h) else {
-                    met.fill(0.0);
-                    continue;
-                };
-                let source = row_of(input, channel, source);
-                // Column x reads stride · x + kx − pad.
-                let begin = pad.saturating_sub(kx).div_ceil(stride).min(out_w);
-                let end = ((w + pad).saturating_sub(kx)).div_ceil(stride).min(out_w);
-                if begin >= end {
-                    met.fill(0.0);
-                    continue;
-                }
-                met[..begin].fill(0.0);
-                met[end..].fill(0.0);
-                let skip = stride * begin + kx - pad;
-                if stride == 1 {
-                    met[begin..end].copy_from_slice(&source[skip..skip + end - begin]);
-                } else {
-                    let values = source[skip..].iter().step_by(stride);
-                    for (met, value) in met[begin..end].iter_mut().zip(values) {
-                        *met = *value;
+            .for_each_init(room, |(patches, scratch), (y, mut row)| {
+                let row = row.as_slice_mut().expect("rows are contiguous");
+                for (block, out) in row.chunks_mut(PLACES * outputs).enumerate() {
+                    let places = out.len() / outputs;
+                    let patches = &mut patches[..places * covered];
+                    self.gather(input, (y, block * PLACES), stride, patches);
+                    for place in out.chunks_exact_mut(outputs) {
+                        place.copy_from_slice(&self.biases);
+                    }
+                    self.kernel
+                        .add_product(patches, &self.weights, out, scratch)
+                        .expect("as many values as places, packed for this kernel");
+                    if self.rectified {
+                        out.iter_mut().for_each(|value| *value = value.max(0.0));
                     }
                 }
+            });
+        out
+    }
+
+    /// Write what the weights cover at some places of a row from `(y, first)` on, `(places, size · size · inputs)`.
+    fn gather(
+        &self,
+        input: &Array3<f32>,
+        (y, first): (usize, usize),
+        stride: usize,
+        patches: &mut [f32],
+    ) {
+        let (h, w, channels) = input.dim();
+        let values = input.as_slice().expect("planes are made contiguous");
+        let (pad, across) = (self.size / 2, self.size * channels);
+        for (at, patch) in patches.chunks_exact_mut(self.size * across).enumerate() {
+            // Where the patch begins, counted from the left edge of the padding.
+            let left = stride * (first + at);
+            let missing = pad.saturating_sub(left);
+            let begin = left.saturating_sub(pad);
+            let end = (left + self.size - pad).min(w);
+            for (ky, line) in patch.chunks_exact_mut(across).enumerate() {
+                let source = (stride * y + ky).checked_sub(pad);
+                let Some(source) = source.filter(|&source| source < h) else {
+                    line.fill(0.0);
+                    continue;
+                };
+                let source =
+                    &values[(source * w + begin) * channels..(source * w + end) * channels];
+                let (before, line) = line.split_at_mut(missing * channels);
+                let (met, behind) = line.split_at_mut(source.len());
+                before.fill(0.0);
+                met.copy_from_slice(source);
+                behind.fill(0.0);
             }
         }
     }
 }
 
-fn row_of(planes: &Array3<f32>, channel: usize, row: usize) -> &[f32] {
-    let (_, h, w) = planes.dim();
-    let all = planes.as_slice().expect("planes are made contiguous");
-    &all[(channel * h + row) * w..][..w]
-}
-
-/// Repeat every row and column, and set `beside` behind.
+/// Repeat every row and column, and set `beside` behind its channels.
 pub(super) fn doubled_beside(input: &Array3<f32>, beside: &Array3<f32>) -> Array3<f32> {
-    let channels = input.dim().0;
-    let (more, h, w) = beside.dim();
-    let mut out = Array3::<f32>::zeros((channels + more, h, w));
-    let (mut doubled, mut behind) = out.view_mut().split_at(Axis(0), channels);
-    behind.assign(beside);
-    for (mut rows, input) in doubled.outer_iter_mut().zip(input.outer_iter()) {
-        for (y, mut row) in rows.outer_iter_mut().enumerate() {
-            let source = input.row(y / 2);
-            let source = source.as_slice().expect("planes are made contiguous");
-            let row = row.as_slice_mut().expect("made contiguous just above");
-            for (pair, value) in row.chunks_mut(2).zip(source) {
-                pair.fill(*value);
-            }
+    let channels = input.dim().2;
+    let (h, w, more) = beside.dim();
+    let mut out = Array3::<f32>::zeros((h, w, channels + more));
+    for (y, (mut out, beside)) in out.outer_iter_mut().zip(beside.outer_iter()).enumerate() {
+        let source = input.index_axis(Axis(0), y / 2);
+        let source = source.as_slice().expect("planes are made contiguous");
+        let beside = beside.as_slice().expect("planes are made contiguous");
+        let out = out.as_slice_mut().expect("made contiguous just above");
+        let places = out.chunks_exact_mut(channels + more).enumerate();
+        for ((x, out), beside) in places.zip(beside.chunks_exact(more)) {
+            out[..channels].copy_from_slice(&source[x / 2 * channels..][..channels]);
+            out[channels..].copy_from_slice(beside);
         }
     }
     out
@@ -142,33 +155,33 @@ pub(super) fn doubled_beside(input: &Array3<f32>, beside: &Array3<f32>) -> Array
 mod tests {
     use super::*;
 
-    fn naive(convolution: &Convolution, input: &Array3<f32>, stride: usize) -> Array3<f32> {
-        let (_, h, w) = input.dim();
-        let size = convolution.size;
-        let shape = (
-            convolution.outputs(),
-            h.div_ceil(stride),
-            w.div_ceil(stride),
-        );
-        Array3::from_shape_fn(shape, |(o, y, x)| {
-            let mut sum = convolution.biases[o];
-            for i in 0..convolution.inputs {
+    struct Weights {
+        weights: Vec<f32>,
+        biases: Vec<f32>,
+        inputs: usize,
+        size: usize,
+        rectified: bool,
+    }
+
+    fn naive(of: &Weights, input: &Array3<f32>, stride: usize) -> Array3<f32> {
+        let (h, w, _) = input.dim();
+        let size = of.size;
+        let shape = (h.div_ceil(stride), w.div_ceil(stride), of.biases.len());
+        Array3::from_shape_fn(shape, |(y, x, o)| {
+            let mut sum = of.biases[o];
+            for i in 0..of.inputs {
                 for ky in 0..size {
                     for kx in 0..size {
                         let row = (stride * y + ky).checked_sub(size / 2).filter(|&r| r < h);
                         let column = (stride * x + kx).checked_sub(size / 2).filter(|&c| c < w);
                         if let (Some(row), Some(column)) = (row, column) {
-                            let at = ((o * convolution.inputs + i) * size + ky) * size + kx;
-                            sum += convolution.weights[at] * input[[i, row, column]];
+                            let at = ((o * of.inputs + i) * size + ky) * size + kx;
+                            sum += of.weights[at] * input[[row, column, i]];
                         }
                     }
                 }
             }
-            if convolution.rectified {
-                sum.max(0.0)
-            } else {
-                sum
-            }
+            if of.rectified { sum.max(0.0) } else { sum }
         })
     }
 
@@ -178,21 +191,33 @@ mod tests {
 
     #[test]
     fn convolutions_are_those_of_the_definition() {
-        for (size, h, w) in [(1, 3, 4), (3, 6, 5), (3, 4, 8), (5, 5, 7), (3, 2, 1)] {
-            let convolution = Convolution {
+        for (size, h, w) in [
+            (1, 3, 4),
+            (3, 6, 5),
+            (3, 4, 8),
+            (5, 5, 7),
+            (3, 2, 1),
+            (3, 2, 150),
+        ] {
+            let weights = Weights {
                 weights: numbers(3 * 2 * size * size, 0.3),
                 biases: numbers(3, 2.0),
                 inputs: 2,
                 size,
                 rectified: size == 3,
             };
-            let input = Array3::from_shape_vec((2, h, w), numbers(2 * h * w, 1.0)).unwrap();
-            let mut pairs = vec![(convolution.apply(&input), naive(&convolution, &input, 1))];
+            let convolution = Convolution::new(
+                &weights.weights,
+                weights.biases.clone(),
+                (2, size),
+                weights.rectified,
+            )
+            .unwrap();
+            let input = Array3::from_shape_vec((h, w, 2), numbers(2 * h * w, 1.0)).unwrap();
+            let mut pairs = vec![(convolution.apply(&input), naive(&weights, &input, 1))];
             if size == 3 {
-                pairs.push((
-                    convolution.apply_halving(&input),
-                    naive(&convolution, &input, 2),
-                ));
+                let halved = convolution.apply_halving(&input);
+                pairs.push((halved, naive(&weights, &input, 2)));
             }
             for (fast, slow) in pairs {
                 assert_eq!(fast.dim(), slow.dim());
@@ -200,6 +225,22 @@ mod tests {
                     assert!((a - b).abs() < 1e-5, "{at:?}: {a} is not {b}, size {size}");
                 }
             }
+        }
+    }
+
+    #[test]
+    fn doubling_repeats_every_place_and_sets_the_other_behind() {
+        let input = Array3::from_shape_fn((1, 2, 2), |(_, x, c)| (10 * x + c) as f32);
+        let beside = Array3::from_shape_fn((2, 4, 1), |(y, x, _)| -((4 * y + x) as f32));
+        let out = doubled_beside(&input, &beside);
+        assert_eq!(out.dim(), (2, 4, 3));
+        for ((y, x, c), value) in out.indexed_iter() {
+            let expected = if c < 2 {
+                input[[y / 2, x / 2, c]]
+            } else {
+                beside[[y, x, 0]]
+            };
+            assert_eq!(*value, expected, "{y}, {x}, {c}");
         }
     }
 }

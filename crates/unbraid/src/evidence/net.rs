@@ -8,7 +8,7 @@
 
 use std::sync::OnceLock;
 
-use ndarray::{Array2, Array3, Axis};
+use ndarray::Array3;
 use safetensors::SafeTensors;
 
 use super::bands::BANDS;
@@ -69,13 +69,8 @@ impl Net {
             if outputs != biases.len() || weights.iter().chain(&biases).any(|w| !w.is_finite()) {
                 return Err(format!("`{name}` is damaged"));
             }
-            Ok(Convolution {
-                weights,
-                biases,
-                inputs,
-                size,
-                rectified,
-            })
+            Convolution::new(&weights, biases, (inputs, size), rectified)
+                .map_err(|error| error.to_string())
         };
         let levels = |name: &str, rectified| -> Result<Vec<Convolution>, String> {
             (0..LEVELS)
@@ -101,7 +96,7 @@ impl Net {
         let padded = frames.next_multiple_of(multiple);
         let mean = f64::from(densities.sum()) / (bands * frames) as f64;
         let scale = 1.0 / mean.max(1e-12) as f32;
-        let input = Array3::from_shape_fn((2, bands, padded), |(channel, band, frame)| {
+        let input = Array3::from_shape_fn((bands, padded, 2), |(band, frame, channel)| {
             if channel == 1 {
                 return 2.0 * band as f32 / (bands - 1) as f32 - 1.0;
             }
@@ -110,19 +105,17 @@ impl Net {
             ((density + FLOOR).ln() + 6.0) / 4.0
         });
         let mut logits = self.logits(&input);
-        let mut most = logits.index_axis(Axis(0), 0).to_owned();
-        for class in logits.outer_iter().skip(1) {
-            most.zip_mut_with(&class, |most, &logit| *most = most.max(logit));
+        let places = logits.as_slice_mut().expect("planes are made contiguous");
+        for logits in places.chunks_exact_mut(CLASSES) {
+            let most = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+            logits
+                .iter_mut()
+                .for_each(|logit| *logit = (*logit - most).exp());
+            let sum: f32 = logits.iter().sum();
+            logits.iter_mut().for_each(|share| *share /= sum);
         }
-        let mut sum = Array2::<f32>::zeros(most.raw_dim());
-        for mut class in logits.outer_iter_mut() {
-            class.zip_mut_with(&most, |logit, most| *logit = (*logit - most).exp());
-            sum += &class;
-        }
-        for mut class in logits.outer_iter_mut() {
-            class /= &sum;
-        }
-        logits.slice_move(ndarray::s![.., .., ..frames])
+        let classes_first = logits.permuted_axes([2, 0, 1]);
+        classes_first.slice_move(ndarray::s![.., .., ..frames])
     }
 
     fn logits(&self, input: &Array3<f32>) -> Array3<f32> {
@@ -147,7 +140,7 @@ mod tests {
     #[test]
     fn the_shipped_weights_are_whole() {
         let net = Net::chosen();
-        assert_eq!(net.first.inputs, 2);
+        assert_eq!(net.first.inputs(), 2);
         assert_eq!(net.last.outputs(), CLASSES);
     }
 

@@ -1,5 +1,7 @@
 //! Templates with labels come in, learnt or read from a file; the same under another transform or tuning go out.
 
+use std::collections::BTreeMap;
+
 use ndarray::{Array2, ArrayView2, Axis, concatenate};
 use serde::{Deserialize, Serialize};
 
@@ -47,8 +49,12 @@ impl Atom {
     /// The MIDI note number, without cents.
     #[must_use]
     pub fn key(&self) -> Option<u8> {
-        self.note.map(|note| note.round().clamp(0.0, 127.0) as u8)
+        self.note.map(key_of)
     }
+}
+
+fn key_of(note: f32) -> u8 {
+    note.round().clamp(0.0, 127.0) as u8
 }
 
 /// Where a dictionary came from.
@@ -580,6 +586,48 @@ impl Dictionary {
         })
     }
 
+    /// With no more than so many layers of loudness of every key: the softest, the loudest, and others evenly between them.
+    ///
+    /// For when notes are looked for: the time that takes grows with the number of layers, and layers that are close to each
+    /// other tell a note's loudness, not the note.
+    #[must_use]
+    pub fn with_layers(&self, most: usize) -> Self {
+        let mut layers = BTreeMap::<u8, Vec<f32>>::new();
+        for atom in &self.atoms {
+            if let Some(key) = atom.key() {
+                layers.entry(key).or_default().push(atom.velocity);
+            }
+        }
+        for velocities in layers.values_mut() {
+            velocities.sort_by(f32::total_cmp);
+            velocities.dedup();
+            let count = velocities.len();
+            if count > most {
+                let place = |step: usize| (step * (count - 1)).div_ceil((most - 1).max(1));
+                // A single one is the loudest: what stands out of a recording.
+                let steps = if most == 1 { 1..2 } else { 0..most };
+                *velocities = steps.map(|step| velocities[place(step)]).collect();
+            }
+        }
+        let kept = |key: u8, velocity: f32| {
+            let of_key = layers.get(&key);
+            of_key.is_none_or(|velocities| velocities.contains(&velocity))
+        };
+        let atoms: Vec<usize> = (0..self.atoms.len())
+            .filter(|&k| {
+                let atom = &self.atoms[k];
+                atom.key().is_none_or(|key| kept(key, atom.velocity))
+            })
+            .collect();
+        let mut thin = self.select(&atoms);
+        let examples = self.examples.iter().filter(|example| {
+            let key = example.note().map(key_of);
+            key.is_none_or(|key| kept(key, example.velocity()))
+        });
+        thin.examples = examples.cloned().collect();
+        thin
+    }
+
     fn with_means(&self) -> Result<Self, Error> {
         if self.means.is_some() {
             return Ok(self.clone());
@@ -812,6 +860,29 @@ mod tests {
             .unwrap();
         let alike = cosine(layers.templates().column(at), truth.templates().column(2));
         assert!(alike > 0.97, "{alike}");
+    }
+
+    #[test]
+    fn layers_are_thinned_to_the_ends_and_evenly_between() {
+        let velocities = [10.0, 30.0, 50.0, 70.0, 90.0, 110.0, 127.0];
+        let example = |velocity| string(60.0, 3e-4, 1.0).with_velocity(velocity);
+        let mut examples: Vec<Example> = velocities.map(example).into();
+        examples.push(string(64.0, 3e-4, 1.0).with_velocity(64.0));
+        let stft = StftConfig::with_fft_len(1024);
+        let all = learn("piano", examples, stft, RATE, Provenance::default()).unwrap();
+        let kept = |thin: &Dictionary| {
+            let own = thin.atoms().iter().filter(|atom| atom.slice == 0);
+            own.map(|atom| (atom.key().unwrap(), atom.velocity as u8))
+                .collect::<Vec<_>>()
+        };
+        let thin = all.with_layers(3);
+        let expected = [(60, 10), (60, 70), (60, 127), (64, 64)];
+        assert_eq!(kept(&thin), expected);
+        // The examples are those of the layers that stay.
+        let longer = thin.at(StftConfig::with_fft_len(2048), RATE).unwrap();
+        assert_eq!(kept(&longer), expected);
+        assert_eq!(kept(&all.with_layers(1)), [(60, 127), (64, 64)]);
+        assert_eq!(all.with_layers(7).atoms(), all.atoms());
     }
 
     #[test]

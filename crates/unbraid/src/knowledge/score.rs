@@ -73,6 +73,17 @@ impl Default for Tolerance {
 }
 
 impl Tolerance {
+    /// For a score that was moved into the recording's time by [`align`](super::align()), which is right to some hundredths of a
+    /// second: with a narrower one 0.3 to 1.2 dB is lost (docs/knowledge.md).
+    #[must_use]
+    pub fn aligned() -> Self {
+        Self {
+            before_secs: 0.15,
+            after_secs: 0.4,
+            slice_secs: Some(0.3),
+        }
+    }
+
     /// For notes that were found by their paths in the recording itself.
     #[must_use]
     pub fn heard() -> Self {

@@ -171,30 +171,18 @@ pub(crate) fn check_render(render: Render) -> Result<(), Error> {
 /// What a stem can make something of, though nothing was heard.
 const LEAST_SHARE: f32 = 1e-4;
 
-/// Compare hinted stems with how a recording is shared out without them ([`Hints::compared`]).
+/// Weigh hints against how a recording is shared out without them: stems are believed as far as they agree with it
+/// ([`Hints::compared`]), and regions change no more of it than they have to ([`Hints::as_needed`]).
 ///
 /// # Errors
 ///
 /// [`Error::Shape`] if the hints are for other frames, bins or sources.
 pub fn compared(hints: Hints, sharing: &dyn Sharing, audio: &Audio) -> Result<Hints, Error> {
     check_hints(&hints, sharing)?;
-    hints.compared(|frames, add| {
+    let hints = hints.compared(|frames, add| {
         hear(sharing, audio, frames, add);
         Ok(())
-    })
-}
-
-/// Let regions change no more than they have to of how a recording is shared out without them ([`Hints::as_needed`]).
-///
-/// # Errors
-///
-/// [`Error::Shape`] if the hints are for other frames, bins or sources.
-pub(crate) fn as_needed(
-    hints: Hints,
-    sharing: &dyn Sharing,
-    audio: &Audio,
-) -> Result<Hints, Error> {
-    check_hints(&hints, sharing)?;
+    })?;
     hints.as_needed(|frames, add| {
         hear(sharing, audio, frames, add);
         Ok(())

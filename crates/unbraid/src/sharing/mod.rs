@@ -19,8 +19,8 @@ use crate::stft::Spectrum;
 
 pub use components::{Components, Explanation};
 pub use ensemble::Ensemble;
+pub(crate) use hinted::check_render;
 pub use hinted::{Hinted, compared};
-pub(crate) use hinted::{as_needed, check_render};
 pub use masks::Masks;
 pub use nested::Nested;
 

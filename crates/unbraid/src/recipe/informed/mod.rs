@@ -94,6 +94,8 @@ pub struct InformedConfig {
     pub rounds: usize,
     /// Iterations of each fit.
     pub iterations: usize,
+    /// Without a score: the most layers of loudness that notes are looked for in ([`Dictionary::with_layers`]).
+    pub most_layers: usize,
     /// Layers of loudness that are made between each two that were learnt.
     pub velocities_between: usize,
     /// Whether inharmonicity moves the partials of notes that are made from their neighbours.
@@ -120,6 +122,7 @@ impl Default for InformedConfig {
             hear: HearConfig::default(),
             rounds: 2,
             iterations: 30,
+            most_layers: 4,
             velocities_between: 0,
             inharmonicity: true,
             tolerance: Tolerance::default(),
@@ -259,6 +262,9 @@ impl Scene<'_> {
         };
         let (stft, sample_rate) = (self.stft.config(), self.audio.sample_rate());
         let whole = match &instrument.dictionary {
+            Some(dictionary) if instrument.score.is_none() => dictionary
+                .with_layers(config.most_layers)
+                .at(stft, sample_rate)?,
             Some(dictionary) => dictionary.at(stft, sample_rate)?,
             None => built_in_piano(stft, sample_rate)?,
         };

@@ -154,18 +154,23 @@ impl Part {
         let kept: Vec<usize> = order.iter().map(|&row| self.kept[row]).collect();
         let allowed = allowed.select(Axis(0), &order);
         let steps = (config.most_cents / STEP_CENTS).round() as i32;
-        let mut costs = Vec::new();
+        let (mut costs, mut shares) = (Vec::new(), Vec::new());
         for step in -steps..=steps {
             let cents = step as f32 * STEP_CENTS;
             let retuned = self.dictionary.select(&kept).retuned(cents)?;
             let all: Vec<usize> = (0..kept.len()).collect();
-            costs.push((cents, model(&retuned, &all, &allowed)?.final_objective()));
+            let fitted = model(&retuned, &all, &allowed)?;
+            let h = fitted.model.activations().sum_axis(Axis(1));
+            shares.push(h.slice(s![..kept.len()]).sum() / h.sum().max(f32::MIN_POSITIVE));
+            costs.push((cents, fitted.final_objective()));
         }
+        // An instrument that is in tune explains more of the recording. Where it explains less, free components took over, who
+        // can do that at less cost: a foreign piano in unison with a singer.
         let best = (0..costs.len())
+            .filter(|&step| shares[step] >= shares[steps as usize])
             .min_by(|&a, &b| costs[a].1.total_cmp(&costs[b].1))
             .unwrap_or(0);
-        // A least cost at the edge is no tuning: the free components took over. Nor is one that is hardly lower than
-        // that of the dictionary as it is.
+        // Nor is a least cost at the edge a tuning, nor one that is hardly lower than that of the dictionary as it is.
         let inner = best > 0 && best + 1 < costs.len();
         if !inner || costs[best].1 > (1.0 - LEAST_GAIN) * costs[steps as usize].1 {
             return Ok(0.0);

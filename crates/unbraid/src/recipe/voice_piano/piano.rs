@@ -12,6 +12,9 @@ use crate::model::Bands;
 /// The lowest and the highest key that is modelled: below and above there is hardly a note in a song.
 const KEYS: std::ops::RangeInclusive<u8> = 24..=100;
 
+/// Layers of loudness that are modelled: the masks gain nothing by more, and the time grows with them.
+const MOST_LAYERS: usize = 4;
+
 /// Keys farther from every one that was learnt stay silent.
 const REACH_SEMITONES: f32 = 3.0;
 
@@ -54,7 +57,9 @@ impl Piano {
     ) -> Result<Self, Error> {
         let config = view.stft.config();
         let learnt = match known {
-            Some(dictionary) => dictionary.at(config, view.sample_rate)?,
+            Some(dictionary) => dictionary
+                .with_layers(MOST_LAYERS)
+                .at(config, view.sample_rate)?,
             None => built_in_piano(config, view.sample_rate)?,
         };
         let whole = learnt.completed(KEYS, REACH_SEMITONES, true)?;
