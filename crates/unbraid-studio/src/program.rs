@@ -165,9 +165,19 @@ fn word(offered: &[Offered], given: &Given, project: &Path) -> Result<String, Fa
         Value::File { source, track } => {
             let mut value = file(false)?;
             if let (true, Some(track)) = (*track, plain(&given.track)) {
+                // It must not make another path of the file's.
+                if track.contains(['/', '\\', '#']) {
+                    return Err(refused("is of a track whose name has none of / \\ #"));
+                }
                 value = format!("{value}#{track}");
             }
             match (source, plain(&given.source)) {
+                // What stands before a `=` would be taken for a source.
+                (OfSource::Perhaps, None) if value.contains('=') => {
+                    return Err(refused(
+                        "is in a file whose path has a `=`: say whose it is",
+                    ));
+                }
                 (OfSource::No, _) | (OfSource::Perhaps, None) => value,
                 (OfSource::Needed, None) => return Err(refused("wants a source")),
                 (_, Some(source)) if source.contains('=') => {
@@ -279,6 +289,7 @@ mod tests {
         let project = tempfile::tempdir().unwrap();
         std::fs::create_dir_all(project.path().join("given/stems")).unwrap();
         std::fs::write(project.path().join("given/f0.csv"), "").unwrap();
+        std::fs::write(project.path().join("given/piano=x.mid"), "").unwrap();
         std::fs::write(project.path().join("secret"), "").unwrap();
         for refused in [
             r#"{"name":"output","value":"/tmp"}"#,
@@ -291,6 +302,8 @@ mod tests {
             r#"{"name":"melody","file":"gone.csv"}"#,
             r#"{"name":"hint","file":"f0.csv"}"#,
             r#"{"name":"hint","file":"f0.csv","source":"a=/etc/passwd"}"#,
+            r#"{"name":"score","file":"piano=x.mid"}"#,
+            r#"{"name":"score","file":"f0.csv","track":"/../../secret"}"#,
             r#"{"name":"stage-two","file":".."}"#,
             r#"{"name":"stage-two","file":"f0.csv"}"#,
         ] {

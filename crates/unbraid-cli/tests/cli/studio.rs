@@ -109,7 +109,7 @@ fn same_by_command(folder: &Path, told: &Value, files: &[&str]) {
     let words: Vec<&str> = line.split(' ').skip(1).collect();
     unbraid(folder)
         .args(words)
-        .args(["-o", "again", "--quiet"])
+        .args(["-o", "again", "--quiet", "--overwrite"])
         .assert()
         .success();
     for file in files {
@@ -213,6 +213,29 @@ fn any_option_runs_with_progress_and_can_be_cancelled() {
     assert_eq!(separated["given"].as_array().unwrap().len(), 9);
     assert!(!separated["why"].as_array().unwrap().is_empty());
     same_by_command(folder.path(), &separated, &["no_drums.flac", "drums.flac"]);
+
+    // The stems of another program go into a folder together, and are taken further apart.
+    for name in ["drums", "other"] {
+        let kept = studio.bytes(
+            "POST",
+            &format!("/given?name={name}.wav&folder=theirs"),
+            &stem,
+        );
+        assert!(String::from_utf8_lossy(&kept).contains("theirs"));
+    }
+    let given = json!([
+        { "name": "sources", "value": "kick,snare" }, { "name": "stage-two", "file": "theirs" }, { "name": "fast" },
+    ]);
+    studio.ask("POST", "/separate", &given);
+    let job = studio.finish();
+    assert_eq!(job["state"], "done", "{job}");
+    let separated = studio.ask("GET", "", &Value::Null)["separated"].clone();
+    let sources = separated["sources"].as_array().unwrap();
+    assert!(
+        sources.contains(&json!("kick")) && sources.contains(&json!("other")),
+        "{separated}"
+    );
+    same_by_command(folder.path(), &separated, &["kick.wav", "other.wav"]);
 
     // What the library refuses is said, and the stems of before stay.
     let long_hint = json!([{ "name": "sources", "value": "voice,piano" }, { "name": "exponent", "value": "-1" }]);
