@@ -15,7 +15,7 @@ if (process.argv.includes("--tests")) {
   const tests = (await readdir("test")).filter((name) => name.endsWith(".test.ts"));
   await build({ ...shared, entryPoints: tests.map((name) => `test/${name}`), outdir: "build/tests", outExtension: { ".js": ".mjs" } });
   await build({ ...shared, entryPoints: ["browser/browsers.ts", "browser/report.ts"], outdir: "build/browser", outExtension: { ".js": ".test.mjs" } });
-  await build({ ...shared, entryPoints: ["measure/studio.ts"], outdir: "build/measure", outExtension: { ".js": ".mjs" } });
+  await build({ ...shared, entryPoints: ["measure/studio.ts", "measure/pictures.ts"], outdir: "build/measure", outExtension: { ".js": ".mjs" } });
 } else {
   const result = await build({
     entryPoints: { app: "src/main.ts", mixer: "src/worklet.ts" },

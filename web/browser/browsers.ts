@@ -10,6 +10,7 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
+import axe, { type AxeResults } from "axe-core";
 import type { Browser, Page } from "playwright-core";
 import { openChromium, program, startStudio, type Studio } from "./program";
 
@@ -92,7 +93,7 @@ test("the demo clip is opened, seen, heard, decided and exported", async () => {
 
   // A long fit is cancelled, and nothing has changed.
   await page.click("#settings");
-  await page.fill("dialog input >> nth=1", "5000");
+  await page.fill("#option-iterations", "5000");
   await page.click("#find");
   await page.click("#cancel");
   await page.waitForFunction(() => document.querySelector(".foot")?.textContent?.includes("Cancelled"));
@@ -220,6 +221,90 @@ test("what is painted is heard, learnt from, taken back and exported", async () 
   assert.ok((await page.textContent("dialog .files"))?.includes("rest.mid"));
   await page.keyboard.press("Escape");
   assert.deepEqual(problems, []);
+});
+
+/** What is wrong for those who cannot see well, or at all, by the rules of WCAG 2 A and AA that a program can check. */
+async function barriers(): Promise<string[]> {
+  const found: string[] = [];
+  for (const theme of ["light", "dark"]) {
+    await page.evaluate((theme) => {
+      document.documentElement.dataset.theme = theme;
+      (window as unknown as { studio?: { refresh(): void } }).studio?.refresh();
+    }, theme);
+    // Colours move to the other theme's.
+    await new Promise((done) => setTimeout(done, 250));
+    // Of what is to be checked only colours are the theme's.
+    const rules = theme === "light" ? ["wcag2a", "wcag2aa", "wcag21aa"] : ["color-contrast"];
+    const said = await page.evaluate(`${axe.source}; axe.run({ runOnly: ${JSON.stringify(rules)}, resultTypes: ["violations"] })`) as AxeResults;
+    for (const { id, nodes } of said.violations) for (const { target, failureSummary } of nodes) found.push(`${theme}: ${id} at ${target.join(" ")}: ${failureSummary}`);
+  }
+  return found;
+}
+
+test("every option is reached, by keys alone, and what it does is the command line's", async () => {
+  // From anything that has the keyboard: type into the search, on to the field.
+  const give = async (option: string, value: string) => {
+    await page.focus("#search-options");
+    await page.fill("#search-options", `--${option}`);
+    for (let n = 0; n < 6; n++) {
+      await page.keyboard.press("Tab");
+      if (await page.evaluate((id) => document.activeElement?.id === id, `option-${option}`)) break;
+    }
+    assert.equal(await page.evaluate(() => document.activeElement?.id), `option-${option}`);
+    await page.keyboard.type(value);
+  };
+  await page.keyboard.press("Escape");
+  await page.keyboard.press("a");
+  await page.waitForSelector("#told:not(:empty)", { state: "attached" });
+  assert.equal(await page.evaluate(() => document.activeElement?.id), "search-options");
+  await give("beta", "loud");
+  await page.waitForFunction(() => document.querySelector(".wrong")?.textContent?.includes("loud"));
+  await page.keyboard.press("Control+a");
+  await page.keyboard.type("1.5");
+  await give("iterations", "5");
+  await give("evidence", "n");
+  await give("sources", "drums,shaker=rest");
+  await page.fill("#search-options", "");
+  await page.waitForFunction(() => document.querySelector("#told")?.textContent?.includes("--beta 1.5 --iterations 5"));
+  const command = await page.textContent("#told");
+  await page.focus("#option-sources");
+  await page.keyboard.press("Enter");
+  await page.waitForSelector("#stem-1");
+  assert.equal(await page.textContent("#stem-1"), "▶ shaker");
+  const out = mkdtempSync(join(folder, "cli-"));
+  execFileSync(program, [...(command ?? "").split(" ").slice(1), "--quiet", "-o", out], { cwd: folder });
+  for (const stem of ["drums.wav", "shaker.wav"]) {
+    const [ours, theirs] = [join(folder, "unbraid-demo.unbraid/separated", stem), join(out, "unbraid-demo", stem)];
+    assert.ok(readFileSync(ours).equals(readFileSync(theirs)), `${command}: ${stem} differs`);
+  }
+  await page.focus("#stem-0");
+  await page.keyboard.press("Enter");
+  await page.waitForFunction(() => {
+    const { analyser } = (window as unknown as { studio: { player: { analyser: AnalyserNode | null } } }).studio.player;
+    const samples = new Float32Array(analyser?.fftSize ?? 0);
+    analyser?.getFloatTimeDomainData(samples);
+    return samples.some((sample) => Math.abs(sample) > 1e-3);
+  });
+  await page.keyboard.press(" ");
+  await page.keyboard.press("Escape");
+});
+
+test("nothing that axe can see keeps anybody out", async () => {
+  const found: string[] = [];
+  const look = async (where: string) => { for (const barrier of await barriers()) found.push(`${where}, ${barrier}`); };
+  await page.click("#component-3 .words");
+  await page.keyboard.press("p");
+  await look("workbench");
+  await page.keyboard.press("Escape");
+  for (const [button, ready] of [["#separate", "#told:not(:empty)"], ["#settings", "#find"], ["#export", "#write"], ["#help", ".keys"], ["#add-source", "#asked"]]) {
+    await page.click(button);
+    await page.waitForSelector(ready, { state: "attached" });
+    await look(button);
+    await page.keyboard.press("Escape");
+    await page.waitForFunction(() => document.querySelector("dialog") === null);
+  }
+  assert.deepEqual(found, []);
+  assert.deepEqual(problems.filter((problem) => !problem.includes("loud") && !problem.includes("422")), []);
 });
 
 test("Firefox opens the page and shows the components", { timeout: 40_000 }, async () => {

@@ -24,8 +24,6 @@ export interface Order {
   heard: string[];
   /** How long a person listens to one component. */
   listenSecs: number;
-  /** Where pictures of the page go, if they are wanted. */
-  pictures: string | null;
 }
 
 export interface Exported { folder: string; files: string[]; commands: string[]; secs: number }
@@ -305,7 +303,7 @@ async function visit(browser: Browser, order: Order, { name, path, rounds }: Ord
       await page.waitForSelector("#cancel");
       zoomedBusy.push(await zoomed(browser, page));
       if (await page.isVisible("#cancel")) await page.click("#cancel");
-      await page.waitForSelector("#cancel", { state: "detached" });
+      await page.waitForSelector("#cancel", { state: "hidden" });
     }
     if (await page.isVisible("#state-0")) {
       // One came to its end: what was exported is of the state before.
@@ -313,7 +311,6 @@ async function visit(browser: Browser, order: Order, { name, path, rounds }: Ord
       await page.waitForSelector("#state-0[aria-pressed=true]");
     }
     const most = mostBytes(studio.process);
-    if (order.pictures && name === "song") await songPicture(page, order.pictures);
     await page.close();
     await end(studio);
     return { name, seenSecs, componentsSecs, startedSecs, assignedSecs, drawnSecs, zoomed: zoomedIdle, zoomedBusy, exported: files, mostBytes: most };
@@ -354,59 +351,9 @@ async function work(browser: Browser, order: Order): Promise<Work> {
   clicks += 1;
   const files = await exported(page);
   const secs = (Date.now() - began) / 1000;
-  if (order.pictures) await demoPictures(page, order.pictures, corrected[0] ?? 3);
   await page.close();
   await end(studio);
   return { clicks, keys, secs, listenedSecs, corrected, exported: files };
-}
-
-/** The demo clip with a component that was corrected, and with something drawn. */
-async function demoPictures(page: Page, folder: string, component: number): Promise<void> {
-  const still = () => page.waitForFunction(() => document.querySelector("#saved")?.textContent === "All changes saved");
-  await page.click(".guide .quiet");
-  await page.keyboard.press("0");
-  await page.click(`#component-${component} .words`);
-  await wait(600);
-  await page.click("#play");
-  await still();
-  await wait(800);
-  await page.screenshot({ path: join(folder, "studio.png") });
-  await page.keyboard.press("Escape");
-  await page.evaluate(([component]) => window.studio.choose(component), [component]);
-  const box = await page.locator(".picture").boundingBox();
-  if (!box) return;
-  const at = ([x, y]: readonly [number, number]) => [box.x + x * box.width, box.y + y * box.height] as const;
-  const drag = async (...points: (readonly [number, number])[]) => {
-    await page.mouse.move(...at(points[0]));
-    await page.mouse.down();
-    for (const point of points.slice(1)) await page.mouse.move(...at(point), { steps: 8 });
-    await page.mouse.up();
-  };
-  await page.keyboard.press("r");
-  await page.keyboard.press("1");
-  await drag([0.8, 0.06], [0.93, 0.3]);
-  await page.keyboard.press("p");
-  await page.keyboard.press("2");
-  await drag([0.02, 0.47], [0.36, 0.46], [0.42, 0.5], [0.54, 0.49]);
-  await page.keyboard.press("1");
-  await drag([0.055, 0.25], [0.12, 0.24]);
-  await page.click("#refit");
-  await page.waitForSelector("#state-1[aria-pressed=true]");
-  await page.evaluate(() => document.querySelector("#state-1")?.scrollIntoView());
-  await page.mouse.move(...at([0.45, 0.55]));
-  await still();
-  await wait(800);
-  await page.screenshot({ path: join(folder, "studio-correct.png") });
-}
-
-/** A song in the dark, a few seconds of it. */
-async function songPicture(page: Page, folder: string): Promise<void> {
-  await page.click("#theme");
-  await page.keyboard.press("Escape");
-  await page.locator(".overview").click({ position: { x: 300, y: 20 } });
-  for (let n = 0; n < 4; n++) await page.keyboard.press("+");
-  await wait(1500);
-  await page.screenshot({ path: join(folder, "studio-dark.png") });
 }
 
 export async function measure(order: Order): Promise<Found> {

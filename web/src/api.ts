@@ -2,6 +2,7 @@
 
 import type { Edits } from "./edits";
 import type { Picture } from "./geometry";
+import type { Given, Offered } from "./given";
 import type { Music, Note } from "./music";
 
 export interface Evidence { words: string; logOdds: number }
@@ -42,20 +43,8 @@ export interface Job {
   result: { revision?: number; music?: Music; folder?: string; files?: string[]; commands?: string[]; gain?: number } | null;
 }
 
-/** The library's settings of a fit. */
-export interface Settings {
-  quantity: string;
-  channels: string;
-  stft: { window: string; window_len: number; fft_len: number; hop_len: number } | null;
-  blind: {
-    components: number;
-    init: string;
-    seed: number;
-    restarts: number;
-    penalties: { activations_l1: number; continuity: number } & Record<string, number>;
-    fit: { beta: number; iterations: number; tolerance: number | null; portable: boolean; exact: boolean };
-  };
-}
+/** The library's settings of a fit; only what the page reads of them is said here. */
+export interface Settings { blind: { fit: { portable: boolean } } }
 
 export interface Project {
   id: number;
@@ -72,11 +61,18 @@ export interface Project {
   settings: Settings;
   edits: Edits;
   fit: Fit | null;
-  /** One singer and one piano, if they were listened for: they sound behind the components. */
-  singer: { sources: string[]; notes: string[] } | null;
+  /** The settings of the fit, as words of the command line. */
+  told: string[];
+  /** Stems that were separated beside the components: they sound behind them. */
+  separated: Separated | null;
   history: { revision: number; what: string }[];
   job: Job | null;
 }
+
+export interface Separated { sources: string[]; files: string[]; notes: string[]; why: string[]; given: Given[]; command: string }
+
+/** A file that a project was given, or a folder of some. */
+export interface Entry { name: string; folder: boolean }
 
 export interface Studio {
   version: string;
@@ -91,6 +87,12 @@ export class Refusal extends Error {
   constructor(message: string, readonly status: number, readonly hint: string | null) {
     super(message);
   }
+}
+
+/** What went wrong, and what to do about it, in words. */
+export function words(error: unknown): string {
+  const said = error instanceof Error ? error.message : String(error);
+  return error instanceof Refusal && error.hint ? `${said.replace(/[.]$/, "")}. ${error.hint}` : said;
 }
 
 let token = "";
@@ -142,7 +144,18 @@ export const restore = (id: number, revision: number): Promise<Fit> => json(`/ap
 export const startFit = (id: number, settings: Settings): Promise<Job> => json(`/api/projects/${id}/fit`, "POST", settings);
 export type Wish = "on" | { split: number } | { merge: number[] };
 export const startRefit = (id: number, wish: Wish, iterations: number): Promise<Job> => json(`/api/projects/${id}/refit`, "POST", { wish, iterations });
-export const startListen = (id: number, fast: boolean, keep: boolean): Promise<Job> => json(`/api/projects/${id}/listen`, "POST", { fast, keep });
+/** What the command line can be told. */
+export const getOptions = (): Promise<Offered[]> => json("/api/options");
+/** The command line that does what is given; refused if it makes no sense. */
+export const tell = (id: number, given: Given[]): Promise<{ command: string }> => json(`/api/projects/${id}/told`, "POST", given);
+/** The settings of a fit that options mean. */
+export const settingsOf = (id: number, given: Given[]): Promise<Settings> => json(`/api/projects/${id}/settings`, "POST", given);
+export const startSeparate = (id: number, given: Given[]): Promise<Job> => json(`/api/projects/${id}/separate`, "POST", given);
+/** Give the project a file for an option; with a folder, one of several that go together. */
+export const give = async (id: number, file: File, folder: string | null): Promise<{ name: string; given: Entry[] }> =>
+  (await ask(`/api/projects/${id}/given?name=${encodeURIComponent(file.name)}${folder === null ? "" : `&folder=${encodeURIComponent(folder)}`}`, { method: "POST", body: file })).json();
+/** What is drawn and corrected on the page as files, by the options that take them. */
+export const keepOwn = (id: number): Promise<{ own: Record<string, string>; given: Entry[] }> => json(`/api/projects/${id}/own`, "POST");
 /** What a file says of notes, pitch or words. */
 export const readMusic = async (id: number, file: File): Promise<Music> => (await ask(`/api/projects/${id}/music`, { method: "POST", body: file })).json();
 export const startExport = (id: number, order: unknown): Promise<Job> => json(`/api/projects/${id}/export`, "POST", order);

@@ -2,6 +2,8 @@
 
 import * as api from "./api";
 import { h, nodes } from "./dom";
+import { fromWords, type Given, type Offered } from "./given";
+import { OptionsForm } from "./options";
 import type { Workbench } from "./workbench";
 
 function open(title: string, ...content: Node[]): HTMLDialogElement {
@@ -49,55 +51,88 @@ const choice = (label: string, help: string, value: string, options: [string, st
 const row = ({ label, help, input }: Field): HTMLElement =>
   h("label", { class: "field" }, h("span", {}, label), input, h("small", {}, help));
 
-/** How components are found: every option of the command line, plain words first. */
-export function settingsDialog(bench: Workbench): void {
-  const now = structuredClone(bench.project.settings);
-  const { blind } = now;
-  const components = number("How many components", "Too few and sounds share one; too many and one sound falls apart. (-k)", blind.components, 1, 64, 1);
-  const iterations = number("How thorough", "Steps of the fit: 60 for a first listen, 200 is thorough. (--iterations)", blind.fit.iterations, 1, 5000, 1);
-  const seed = number("Another try", "Any other number starts from elsewhere. (--seed)", blind.seed, 0, 2 ** 31, 1);
-  const channels = choice("Left and right", "A gain per channel helps where sources stand apart. (--channels)", now.channels, [["sum", "together"], ["pan", "tell places apart"]]);
-  const sparsity = number("Fewer notes at a time", "0 is off, 0.1 a start. (--sparsity)", blind.penalties.activations_l1, 0, 100, "any");
-  const continuity = number("Longer sounds", "0 is off, 1 a start. (--continuity)", blind.penalties.continuity, 0, 1000, "any");
-  const beta = number("Misfit β", "1: Kullback–Leibler, 0: Itakura–Saito, 2: Euclidean. (--beta)", blind.fit.beta, -1, 3, "any");
-  const quantity = choice("Of what", "Powers go with β = 0. (--quantity)", now.quantity, [["magnitude", "magnitudes"], ["power", "powers"]]);
-  const init = choice("Begin from", "(--init)", blind.init, [["random", "random factors"], ["nndsvdar", "singular vectors"], ["subsampled", "a quick fit of every few frames"]]);
-  const restarts = number("Further tries", "The best is kept. (--restarts)", blind.restarts, 0, 50, 1);
-  const tolerance = number("Stop early", "When ten steps gain less than this share; empty: never. (--tolerance)", blind.fit.tolerance ?? "", 0, 0.99, "any");
-  const fftLen = number("Samples per frame", "Empty: nearest to 93 ms. (--fft-len)", now.stft?.fft_len ?? "", 16, 1 << 17, 1);
-  const hopLen = number("Samples from frame to frame", "Empty: a quarter of it. (--hop-len)", now.stft?.hop_len ?? "", 1, 1 << 17, 1);
-  const window = choice("Window", "(--window)", now.stft?.window ?? "hann", ["hann", "hamming", "blackman", "sine", "rectangular"].map((name) => [name, name]));
-  const exact = choice("Steps", "(--exact)", String(blind.fit.exact), [["false", "looking ahead (faster)"], ["true", "plain, as published"]]);
-  const portable = choice("Instructions", "(--portable)", String(blind.fit.portable), [["false", "this processor's best"], ["true", "the same bytes on every machine"]]);
-  const value = (field: Field) => field.input.value;
-  const form = h("form", { method: "dialog", onsubmit: () => {
-    const optional = (field: Field) => (value(field) === "" ? null : Number(value(field)));
-    const settings: api.Settings = {
-      ...now,
-      quantity: value(quantity), channels: value(channels),
-      stft: optional(fftLen) === null ? null : {
-        window: value(window), window_len: Number(value(fftLen)), fft_len: Number(value(fftLen)),
-        hop_len: optional(hopLen) ?? Math.max(Math.floor(Number(value(fftLen)) / 4), 1),
-      },
-      blind: {
-        ...blind, components: Number(value(components)), init: value(init), seed: Number(value(seed)), restarts: Number(value(restarts)),
-        penalties: { ...blind.penalties, activations_l1: Number(value(sparsity)), continuity: Number(value(continuity)) },
-        fit: { beta: Number(value(beta)), iterations: Number(value(iterations)), tolerance: optional(tolerance), portable: value(portable) === "true", exact: value(exact) === "true" },
-      },
+/** The options of the command line are asked for once: they stay the same while the server runs. */
+let options: Promise<Offered[]> | null = null;
+const allOptions = (): Promise<Offered[]> => (options ??= api.getOptions().catch((error) => { options = null; throw error; }));
+
+/** How components are found: the options of the command line that are about the fit. */
+export async function settingsDialog(bench: Workbench): Promise<void> {
+  const { project } = bench;
+  try {
+    const model = (await allOptions()).filter(({ group }) => group === "Model");
+    const wrong = h("div", { role: "alert", class: "wrong" });
+    const options = new OptionsForm(project, model, () => { wrong.textContent = ""; }, (error) => bench.fail(error));
+    const form = h("form", { method: "dialog", class: "tall", onsubmit: async (event: Event) => {
+      event.preventDefault();
+      try {
+        const settings = await api.settingsOf(project.id, options.read());
+        dialog.close();
+        void bench.run(() => api.startFit(project.id, settings));
+      } catch (error) {
+        wrong.textContent = api.words(error);
+      }
+    } },
+      h("h2", {}, "Find components"), options.element, wrong,
+      h("div", { class: "soft" }, "This finds new components; what you assigned stays in the history, one undo away."),
+      h("div", { class: "end" }, h("button", { type: "button", onclick: () => dialog.close() }, "Cancel"), h("button", { class: "main", id: "find" }, "Find components")));
+    options.write(fromWords(project.told, model));
+    const dialog = open("Find components", form);
+    dialog.classList.add("wide");
+  } catch (error) {
+    bench.fail(error);
+  }
+}
+
+/** What was given last, in this tab, by project. */
+const last = new Map<number, Given[]>();
+
+/** Separate with everything that is known: every option of the command line, and the line itself. */
+export async function separateDialog(bench: Workbench): Promise<void> {
+  const { project } = bench;
+  try {
+    const all = await allOptions();
+    await bench.settled();
+    const { own, given } = await api.keepOwn(project.id);
+    const line = h("pre", { id: "told", "aria-label": "The same on the command line" });
+    const wrong = h("div", { role: "alert", class: "wrong" });
+    const start = h("button", { class: "main", id: "separate-now" }, "Separate");
+    let asked = 0;
+    let timer = 0;
+    const tell = async (): Promise<void> => {
+      const at = ++asked;
+      try {
+        const { command } = await api.tell(project.id, options.read());
+        if (at !== asked) return;
+        line.textContent = command;
+        wrong.textContent = "";
+      } catch (error) {
+        if (at === asked) wrong.textContent = api.words(error);
+      }
+      start.disabled = wrong.textContent !== "";
     };
-    void bench.run(() => api.startFit(bench.project.id, settings));
-  } },
-    h("h2", {}, "Find components"), ...[components, iterations, seed, channels, sparsity, continuity].map(row),
-    h("details", {}, h("summary", {}, "Everything else"), h("div", {}, ...[beta, quantity, init, restarts, tolerance, fftLen, hopLen, window, exact, portable].map(row))),
-    h("div", { class: "soft" }, "This finds new components; what you assigned stays in the history, one undo away."),
-    h("div", { class: "end" }, h("button", { type: "button", onclick: () => dialog.close() }, "Cancel"), h("button", { class: "main", id: "find" }, "Find components")));
-  const dialog = open("Find components", form);
+    const options = new OptionsForm(project, all, () => { clearTimeout(timer); timer = window.setTimeout(() => void tell(), 150); }, (error) => { wrong.textContent = api.words(error); });
+    const form = h("form", { method: "dialog", class: "tall", onsubmit: () => {
+      const given = options.read();
+      last.set(project.id, given);
+      void bench.separate(given);
+    } },
+      h("h2", {}, "Separate with everything you know"),
+      h("div", { class: "soft" }, "Stems by the whole program, beside the components. Nothing has to be filled in; files may be dropped on their options."),
+      options.element, wrong, h("details", {}, h("summary", {}, "The same on the command line"), line),
+      h("div", { class: "end" }, h("button", { type: "button", class: "quiet", onclick: () => options.write([]) }, "Clear all"), h("span", { class: "grow" }),
+        h("button", { type: "button", onclick: () => dialog.close() }, "Cancel"), start));
+    options.offer(given, own);
+    options.write(last.get(project.id) ?? project.separated?.given ?? []);
+    const dialog = open("Separate with everything you know", form);
+    dialog.classList.add("wide");
+  } catch (error) {
+    bench.fail(error);
+  }
 }
 
 /** Write files, and the command line that makes the same. */
 export function exportDialog(bench: Workbench): void {
-  const what = choice("What", "", "stems", [["stems", "a stem per source"], ["components", "a file per component"], ["music", "notes (MIDI, CSV) and pitch (f0)"],
-    ...(bench.project.singer ? [["singer", "the singer and the piano"] as [string, string]] : [])]);
+  const what = choice("What", "", "stems", [["stems", "a stem per source"], ["components", "a file per component"], ["music", "notes (MIDI, CSV) and pitch (f0)"]]);
   const format = choice("Format", "(--format)", "wav24", [["wav16", "WAV, 16 bit"], ["wav24", "WAV, 24 bit"], ["wav32f", "WAV, 32-bit float"], ["flac", "FLAC, 24 bit"], ["flac16", "FLAC, 16 bit"]]);
   const render = choice("Masks", "Each source gets its share of every bin; or the strongest gets it whole. (--render)", "ratio",
     [["ratio", "shares"], ["binary", "the strongest takes all"], ["model", "the model itself (does not add up)"]]);
@@ -138,7 +173,8 @@ export function exportDialog(bench: Workbench): void {
   const dialog = open("Export", form);
 }
 
-async function save(bench: Workbench, file: string): Promise<void> {
+/** Save a file of the project where the browser saves files. */
+export async function save(bench: Workbench, file: string): Promise<void> {
   try {
     const blob = await api.getFile(bench.project.id, file);
     const url = URL.createObjectURL(blob);
@@ -156,10 +192,11 @@ export function keysDialog(bench: Workbench): void {
     ["← →", "a second back, on"], ["Shift ← →", "move the picture"], ["+ −", "zoom"], ["*", "the whole recording"], ["[ ]", "zoom frequencies"],
     ["O", "loop what is shown"], ["C", "levels, sources, what is chosen"], ["Ctrl Z, Ctrl Shift Z", "undo, redo"], ["E", "export"],
     ["P, R, X", "brush, box, eraser"], ["1 … 9", "with the brush: for which source"], ["N, L", "drag notes, draw the pitch"], [", .", "with notes: the one before, the next"], ["Alt arrows", "with notes: move it; with brush, eraser: move them"], ["Enter", "with brush, eraser: down, lifted"],
-    ["D", "box the loop, without a pointer"], ["H, Esc", "the hand again"], ["F", "refit"], ["Ctrl-click", "choose several rows"],
+    ["D", "box the loop, without a pointer"], ["H, Esc", "the hand again"], ["F", "refit"], ["A", "separate with every option"], ["Ctrl-click", "choose several rows"],
   ];
   const dialog = open("Keys", h("div", { class: "inside" }, h("h2", {}, "Keys"),
-    h("div", { class: "keys" }, ...keys.flatMap(([key, words]) => [h("kbd", {}, key), h("span", {}, words)])),
+    h("div", { class: "keys" }, ...keys.map(([key, words]) => h("div", {}, h("kbd", {}, key), h("span", {}, words)))),
     h("div", { class: "soft" }, "On the picture: wheel zooms, drag moves (the middle button always), click goes there, Alt and wheel zooms frequencies. On the ruler: drag a loop."),
-    h("div", { class: "end" }, h("button", { onclick: () => { dialog.close(); bench.startGuide(); } }, "Take the tour"), h("button", { class: "main", onclick: () => dialog.close() }, "Close"))));
+    h("div", { class: "end" }, h("button", { onclick: () => { dialog.close(); bench.startGuide(); } }, "Take the tour"), h("button", { class: "main", autofocus: true, onclick: () => dialog.close() }, "Close"))));
+  dialog.classList.add("wide");
 }

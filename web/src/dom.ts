@@ -10,7 +10,7 @@ export function h<K extends keyof HTMLElementTagNameMap>(
   for (const [name, value] of Object.entries(props)) {
     if (value === undefined || value === null || value === false) continue;
     if (name.startsWith("on")) element.addEventListener(name.slice(2), value as EventListener);
-    else if (name.includes("-") || name === "class" || name === "role" || name === "for") element.setAttribute(name, String(value));
+    else if (name.includes("-") || name === "class" || name === "role" || name === "for" || name === "list") element.setAttribute(name, String(value));
     else if (name === "style") element.style.cssText = String(value);
     else (element as unknown as Props)[name] = value;
   }
@@ -21,6 +21,9 @@ export function h<K extends keyof HTMLElementTagNameMap>(
 /** Those of some children that are there. */
 export const nodes = (...children: (Node | string | null | false)[]): (Node | string)[] =>
   children.filter((child): child is Node | string => child !== null && child !== false);
+
+/** The program's words as the page shows them: names in quotes. */
+export const quoted = (text: string): string => text.replace(/`([^`]*)`/g, "“$1”");
 
 export const byId = <T extends HTMLElement>(id: string): T => document.getElementById(id) as T;
 

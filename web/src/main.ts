@@ -55,7 +55,7 @@ async function welcome(error: unknown = null): Promise<void> {
       void welcome(new api.Refusal(`${file.name} is longer than ${Math.round(studio.mostUploadBytes / 2 ** 20)} MiB.`, 0, `Open it by its path: unbraid studio "${file.name}"`));
     } else void opening(() => api.upload(file));
   };
-  const chooser = h("input", { type: "file", accept: ".wav,.flac,.mp3,.ogg,.m4a,.aif,.aiff,.caf,.mka,audio/*", class: "unseen", tabIndex: -1, onchange: () => take(chooser.files?.[0]) });
+  const chooser = h("input", { type: "file", accept: ".wav,.flac,.mp3,.ogg,.m4a,.aif,.aiff,.caf,.mka,audio/*", class: "unseen", tabIndex: -1, "aria-label": "A recording", onchange: () => take(chooser.files?.[0]) });
   const drop = h("div", {
     class: "drop",
     ondragover: (event: DragEvent) => { event.preventDefault(); drop.classList.add("over"); },
@@ -70,7 +70,7 @@ async function welcome(error: unknown = null): Promise<void> {
     chooser);
   root.replaceChildren(h("main", { class: "welcome" },
     h("div", {}, h("h1", {}, "Unbraid studio"), h("p", { class: "soft" }, "See what a recording is made of, hear each part, and decide what belongs together.")),
-    error !== null && h("div", { class: "banner", role: "alert" }, h("span", {}, words(error))),
+    error !== null && h("div", { class: "banner", role: "alert" }, h("span", {}, api.words(error))),
     drop,
     studio.open.length > 0 && h("section", { class: "recent" }, h("h3", {}, "Open now"),
       ...studio.open.map((one) => h("button", { onclick: () => void show(one.id) }, one.name))),
@@ -81,13 +81,8 @@ async function welcome(error: unknown = null): Promise<void> {
 
 function lost(error: unknown): HTMLElement {
   return h("main", { class: "welcome" }, h("h1", {}, "The studio cannot be reached"),
-    h("div", { class: "banner", role: "alert" }, h("span", {}, words(error))),
+    h("div", { class: "banner", role: "alert" }, h("span", {}, api.words(error))),
     h("button", { class: "main", onclick: () => void welcome() }, "Try again"));
-}
-
-function words(error: unknown): string {
-  if (error instanceof api.Refusal) return error.hint ? `${error.message} ${error.hint}` : error.message;
-  return error instanceof Error ? error.message : String(error);
 }
 
 void (project === null ? welcome() : show(project));

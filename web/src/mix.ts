@@ -4,8 +4,8 @@ import { padded, type Edits } from "./edits";
 
 /** What the listener wants to hear. */
 export interface Listening {
-  /** One component, one source, or one of a singer and a piano alone; null is everything. */
-  focus: { kind: "component" | "source" | "singer"; at: number } | null;
+  /** One component, one source, or one stem that was separated beside them alone; null is everything. */
+  focus: { kind: "component" | "source" | "stem"; at: number } | null;
   soloSources: Set<number>;
   soloComponents: Set<number>;
   mutedSources: Set<number>;

@@ -1,9 +1,9 @@
 // The sources, and why the chosen component is where it is.
 
 import { css } from "./colors";
-import { h, nodes } from "./dom";
+import { h, nodes, quoted } from "./dom";
 import * as edit from "./edits";
-import { ask } from "./dialogs";
+import { ask, save } from "./dialogs";
 import type { Workbench } from "./workbench";
 
 export class Side {
@@ -11,11 +11,11 @@ export class Side {
   private readonly sources = h("section", { "aria-label": "Sources" });
   private readonly inspector = h("section", { "aria-label": "The chosen component" });
   private readonly corrections = h("section", { "aria-label": "What was drawn and given" });
-  private readonly singer = h("section", { "aria-label": "One singer and one piano" });
+  private readonly separated = h("section", { "aria-label": "Stems beside the components" });
   private readonly states = h("section", { "aria-label": "States of the fit" });
 
   constructor(private readonly bench: Workbench) {
-    this.element = h("aside", { class: "side" }, this.sources, this.inspector, this.corrections, this.singer, this.states);
+    this.element = h("aside", { class: "side" }, this.sources, this.inspector, this.corrections, this.separated, this.states);
   }
 
   refresh(): void {
@@ -25,7 +25,7 @@ export class Side {
     if (!sliding) this.drawSources();
     this.drawInspector();
     this.drawCorrections();
-    this.drawSinger();
+    this.drawSeparated();
     this.drawStates();
     if (focused && !sliding) document.getElementById(focused)?.focus({ preventScroll: true });
   }
@@ -138,7 +138,7 @@ export class Side {
     const { bench } = this;
     const { regions, music, sources } = bench.edits;
     const count = regions.boxes.length + regions.strokes.length;
-    const chooser = h("input", { type: "file", accept: ".mid,.midi,.csv,.txt,.lrc,.TextGrid,.lab", class: "unseen", tabIndex: -1, id: "music-file",
+    const chooser = h("input", { type: "file", accept: ".mid,.midi,.csv,.txt,.lrc,.TextGrid,.lab", class: "unseen", tabIndex: -1, id: "music-file", "aria-label": "A file of notes, pitch or words",
       onchange: () => { if (chooser.files?.[0]) void bench.giveMusic(chooser.files[0]); } });
     const name = sources[bench.paint.source]?.name ?? "";
     const parts = [[music.notes.length, "note"], [music.pitches.length, "pitch point"], [music.words.length, "word"]]
@@ -163,26 +163,35 @@ export class Side {
       chooser));
   }
 
-  /** A recording of one singer and one piano has a model of its own, which on our clips beats even the right grouping of components. */
-  private drawSinger(): void {
+  /** Stems by the whole program, such as of one singer and one piano, who have a model of their own: on our clips it beats even the right grouping of components. */
+  private drawSeparated(): void {
     const { bench } = this;
-    const { singer } = bench.project;
+    const { separated } = bench.project;
     const { music } = bench.edits;
     const { focus } = bench.listening;
     const busy = bench.job?.state === "running";
     const known = music.notes.length + music.pitches.length + music.words.length > 0;
-    this.singer.hidden = !bench.fit;
-    this.singer.replaceChildren(...nodes(
-      h("h2", {}, "One singer, one piano"),
-      h("div", { class: "soft" }, singer
-        ? "Their notes and pitch stand over the picture. Drag them where they are wrong (N, L), and listen again by them."
-        : "Is that what this is? They have a model of their own: it hears pitch and notes, which you can correct."),
-      singer !== null && h("div", { class: "buttons" }, ...singer.sources.map((name, at) =>
-        h("button", { id: `singer-${at}`, "aria-pressed": String(focus?.kind === "singer" && focus.at === at), title: `Hear the ${name} alone`, onclick: () => bench.audition("singer", at) }, `▶ ${name}`))) as Node,
+    this.separated.hidden = !bench.fit;
+    const open = this.separated.querySelector("details")?.open ?? false;
+    this.separated.replaceChildren(...nodes(
+      h("h2", {}, "Stems beside the components"),
+      h("div", { class: "soft" }, separated
+        ? "Made by the whole program. What it heard of notes and pitch stands over the picture: drag it where it is wrong (N, L), and separate again by it."
+        : "The whole program knows more than components: dictionaries, scores, other programs’ stems, a model of one singer and one piano."),
+      separated && h("div", { class: "buttons" }, ...separated.sources.map((name, at) =>
+        h("button", { id: `stem-${at}`, "aria-pressed": String(focus?.kind === "stem" && focus.at === at), title: `Hear ${name} alone`, onclick: () => bench.audition("stem", at) }, `▶ ${name}`))),
+      separated && h("details", { open }, h("summary", { class: "soft" }, "Files, command line, notes"),
+        h("div", { class: "files" }, ...separated.files.map((file) => h("div", { class: "line" }, h("span", { style: "flex:1" }, file.replace(/.*\//, "")),
+          h("button", { class: "slim", "aria-label": `Download ${file.replace(/.*\//, "")}`, onclick: () => void save(bench, file) }, "Download"))),
+          separated.command !== "" && h("pre", {}, separated.command),
+          ...separated.notes.map((note) => h("div", { class: "soft" }, quoted(note))),
+          separated.why.length > 0 && h("details", {}, h("summary", { class: "soft" }, "Why components went where"), h("pre", {}, separated.why.join("\n"))))),
+      h("div", { class: "buttons" }, h("button", { id: "open-separate", disabled: busy, title: "Every option of the command line (A)", onclick: () => bench.openSeparate() }, separated ? "Separate again …" : "Separate …")),
+      h("h3", {}, "One singer, one piano"),
       h("div", { class: "buttons" },
-        h("button", { id: "listen-fast", disabled: busy, title: "For a first listen (--fast)", onclick: () => void bench.listen(true, false) }, "Listen quickly"),
+        h("button", { id: "listen-fast", disabled: busy, title: "For a first listen (--fast)", onclick: () => void bench.listen(true, false) }, "Quickly"),
         h("button", { id: "listen", disabled: busy, title: "Three fits, the mean of their masks", onclick: () => void bench.listen(false, false) }, "Thoroughly"),
-        known && h("button", { id: "listen-again", disabled: busy, title: "By the notes, the pitch and the words as they stand", onclick: () => void bench.listen(true, true) }, "Again by these notes") as Node)));
+        known && h("button", { id: "listen-again", disabled: busy, title: "By the notes, the pitch and the words as they stand", onclick: () => void bench.listen(true, true) }, "Again by these notes"))));
   }
 
   private drawStates(): void {

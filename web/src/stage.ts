@@ -16,7 +16,7 @@ export class Stage {
   private readonly hertz = h("canvas", { role: "img", "aria-label": "Frequencies" });
   private readonly picture = h("canvas", { role: "img", "aria-label": "Spectrogram: time from left to right, frequency from bottom to top" });
   private readonly ruler = h("canvas", { role: "img", "aria-label": "Times: drag to loop a span" });
-  private readonly rows = h("div", { class: "rows", role: "listbox", "aria-label": "Components", "aria-multiselectable": "true", tabIndex: 0 });
+  private readonly rows = h("div", { class: "rows", role: "grid", "aria-label": "Components", "aria-multiselectable": "true", tabIndex: 0 });
   private readonly head = h("div", { class: "head" });
   private readonly painter: Painter;
   private lanes: { row: HTMLElement; canvas: HTMLCanvasElement; drawn: string }[] = [];
@@ -166,12 +166,12 @@ export class Stage {
       this.built = key;
       this.lanes = fit.components.map((_, at) => {
         const canvas = h("canvas", { "aria-hidden": "true" });
-        const row = h("div", { class: "row", role: "option", draggable: true, id: `component-${at}`,
+        const row = h("div", { class: "row", role: "row", draggable: true, id: `component-${at}`,
           onclick: (event: MouseEvent) => (event.ctrlKey || event.metaKey || event.shiftKey ? bench.mark(at) : bench.audition("component", at)),
           ondragstart: (event: DragEvent) => {
             event.dataTransfer?.setData("text/plain", `component ${at}`);
             bench.choose(at);
-          } }, h("div", { class: "info" }), canvas);
+          } }, h("div", { class: "info", role: "gridcell" }), canvas);
         return { row, canvas, drawn: "" };
       });
       this.rows.replaceChildren(...this.lanes.map((lane) => lane.row));
@@ -186,7 +186,7 @@ export class Stage {
       const small = (label: string, title: string, on: boolean, onclick: () => void) =>
         h("button", { class: "tiny quiet", "aria-pressed": String(on), title, tabIndex: -1, "aria-label": `${title} component ${at}`,
           onclick: (event: Event) => { event.stopPropagation(); onclick(); } }, label);
-      const info = h("div", { class: "info" }, bench.chip(at, source),
+      const info = h("div", { class: "info", role: "gridcell" }, bench.chip(at, source),
         h("div", { class: "words", title: component.why }, h("b", {}, `${bench.edits.sources[source]?.name ?? "?"}${by}`),
           by === "" && h("span", { class: "sure", title: "How sure the suggestion is" }, ` (${Math.round(100 * (component.posteriors[component.automatic] ?? 0))} %)`), `: ${why}`),
         small("S", "Solo", listening.soloComponents.has(at), () => bench.toggle("soloComponents", at)),

@@ -2,7 +2,7 @@
 
 import * as api from "./api";
 import { css, inkOn, shown, sourceColor, type Rgb } from "./colors";
-import { byId, h } from "./dom";
+import { byId, h, quoted } from "./dom";
 import * as edit from "./edits";
 import { clock, follow, panTime, whole, zoomFrequency, zoomTime, type View } from "./geometry";
 import { Guide } from "./guide";
@@ -10,7 +10,8 @@ import * as mix from "./mix";
 import * as music from "./music";
 import * as regions from "./regions";
 import { Player } from "./player";
-import { exportDialog, keysDialog, settingsDialog } from "./dialogs";
+import { exportDialog, keysDialog, separateDialog, settingsDialog } from "./dialogs";
+import type { Given } from "./given";
 import { Side } from "./side";
 import { Stage } from "./stage";
 import { Tiles, type Look } from "./tiles";
@@ -58,6 +59,8 @@ export class Workbench {
   private readonly parts: Record<string, HTMLElement> = {};
   private frame = 0;
   private closed = false;
+  /** How far it was when that was said last. */
+  private told = "";
   private saving: Promise<void> = Promise.resolve();
   private readonly keys = (event: KeyboardEvent) => this.key(event);
   private readonly resized = () => this.draw();
@@ -126,7 +129,7 @@ export class Workbench {
   // ---- what people do ------------------------------------------------------------------------
 
   /** Hear one component or source alone, at once; the same again is everything. */
-  audition(kind: "component" | "source" | "singer", at: number): void {
+  audition(kind: "component" | "source" | "stem", at: number): void {
     const focus = this.listening.focus;
     const same = focus?.kind === kind && focus.at === at;
     this.listening = { ...this.listening, original: false, focus: same && this.player.playing ? null : { kind, at } };
@@ -136,7 +139,7 @@ export class Workbench {
     }
     this.heard();
     if (!this.player.playing) void this.player.play();
-    if (kind !== "singer") this.guide?.did(kind);
+    if (kind !== "stem") this.guide?.did(kind);
   }
 
   hearAll(): void {
@@ -331,18 +334,49 @@ export class Workbench {
     }
   }
 
-  /** Listen for one singer and one piano; with `keep`, by the notes, the pitch and the words as they stand. */
+  /** Everything that was decided until now is saved. */
+  settled(): Promise<void> {
+    return this.saving;
+  }
+
+  /** Separate one singer and one piano; with `keep`, by the notes, the pitch and the words as they stand. */
   async listen(fast: boolean, keep: boolean): Promise<void> {
+    const given: Given[] = [{ name: "sources", value: "voice,piano" }, ...(fast ? [{ name: "fast" }] : [])];
+    try {
+      await this.saving;
+      const { own } = keep ? await api.keepOwn(this.project.id) : { own: {} as Record<string, string> };
+      for (const name of ["score", "melody", "lyrics"]) if (own[name]) given.push({ name, file: own[name] });
+    } catch (error) {
+      this.fail(error);
+      return;
+    }
+    await this.separate(given);
+  }
+
+  /** Separate as the command line would, into stems that are heard beside the components. */
+  async separate(given: Given[]): Promise<void> {
     await this.saving;
-    const job = await this.run(() => api.startListen(this.project.id, fast, keep));
-    if (job?.what !== "listen" || job.state !== "done" || !job.result?.music || !this.fit) return;
-    const first = this.project.singer === null;
-    this.project.singer = (await api.getProject(this.project.id)).singer;
-    if (first) this.player.setTracks(this.fit.components.length + (this.project.singer?.sources.length ?? 0));
+    const job = await this.run(() => api.startSeparate(this.project.id, given));
+    if (job?.what !== "separate" || job.state !== "done" || !this.fit) return;
+    const before = this.stems().length;
+    this.project.separated = (await api.getProject(this.project.id)).separated;
+    const { length } = this.stems();
+    if (length !== before) this.player.setTracks(this.fit.components.length + length);
     else this.player.renew();
-    this.overlays.add("pitch").add("notes");
-    this.change({ ...this.edits, music: job.result.music }, keep ? "listened again" : "listened for a singer and a piano");
-    this.announce(this.project.singer?.notes[0] ?? "A singer and a piano: hear them at the right.");
+    this.listening = { ...this.listening, focus: null };
+    const { notes = [], pitches = [] } = job.result?.music ?? {};
+    if (notes.length > 0) this.overlays.add("notes");
+    if (pitches.length > 0) this.overlays.add("pitch");
+    const { music: had } = this.edits;
+    const heard = { ...had, ...(notes.length > 0 ? { notes } : {}), ...(pitches.length > 0 ? { pitches } : {}) };
+    if (notes.length + pitches.length > 0) this.change({ ...this.edits, music: heard }, "notes and pitch heard");
+    this.heard();
+    this.announce(`Separated: ${this.stems().join(", ")}. Hear them at the right.`);
+  }
+
+  /** The names of the stems that were separated. */
+  stems(): string[] {
+    return this.project.separated?.sources ?? [];
   }
 
   // ---- fitting on ----------------------------------------------------------------------------
@@ -450,7 +484,7 @@ export class Workbench {
     if (same) this.player.renew();
     else {
       this.listening = { ...mix.everything(), levelMatched: this.listening.levelMatched };
-      this.player.setTracks(count + (this.project.singer?.sources.length ?? 0));
+      this.player.setTracks(count + this.stems().length);
     }
     this.heard();
   }
@@ -489,8 +523,8 @@ export class Workbench {
 
   private heard(): void {
     const { focus } = this.listening;
-    const singer = (this.project.singer?.sources ?? []).map((_, at) => (focus?.kind === "singer" && focus.at === at ? 1 : 0));
-    if (this.fit) this.player.setGains([...this.gains(), ...singer]);
+    const stems = this.stems().map((_, at) => (focus?.kind === "stem" && focus.at === at ? 1 : 0));
+    if (this.fit) this.player.setGains([...this.gains(), ...stems]);
     this.refresh();
   }
 
@@ -507,9 +541,10 @@ export class Workbench {
     const job = this.job;
     if (job?.state === "failed") this.fail(new Error(job.error ?? "It failed."));
     if (job?.state === "cancelled") this.announce("Cancelled; everything is as it was.");
-    if (job?.state === "done" && job.what !== "export" && job.what !== "listen" && !this.closed) {
+    if (job?.state === "done" && job.what !== "export" && job.what !== "separate" && !this.closed) {
       const fresh = await api.getProject(this.project.id);
       this.project.settings = fresh.settings;
+      this.project.told = fresh.told;
       this.project.history = fresh.history;
       if (fresh.fit) {
         const last = fresh.history.find((step) => step.revision === fresh.fit?.revision);
@@ -523,7 +558,7 @@ export class Workbench {
   }
 
   fail(error: unknown): void {
-    const text = error instanceof api.Refusal && error.hint ? `${error.message} ${error.hint}` : error instanceof Error ? error.message : String(error);
+    const text = quoted(api.words(error));
     const banner = this.parts.banner;
     banner.replaceChildren(h("span", {}, text),
       this.saved === "failed" ? h("button", { onclick: () => { banner.hidden = true; this.settle(); } }, "Save again") : "",
@@ -562,15 +597,27 @@ export class Workbench {
       h("span", { class: "grow" }),
       button("undo", "↶", "Undo (Ctrl Z)", () => this.undo()),
       button("redo", "↷", "Redo (Ctrl Shift Z)", () => this.redo()),
-      button("settings", "Components …", "How components are found", () => settingsDialog(this)),
+      button("settings", "Components …", "How components are found", () => void settingsDialog(this)),
+      button("separate", "Separate …", "Separate with every option (A)", () => this.openSeparate()),
       button("export", "Export …", "Write stems as files (E)", () => exportDialog(this)),
       button("theme", "◐", "Light or dark", () => this.theme()),
       button("help", "?", "Keys and the tour (?)", () => keysDialog(this)));
     this.parts.export.classList.add("main");
     this.parts.banner = h("div", { class: "banner", role: "alert", hidden: true });
-    this.parts.foot = h("footer", { class: "foot" });
     this.parts.said = h("span", {});
+    this.parts.stage = h("span", {});
+    this.parts.progress = h("progress", { "aria-label": "Progress" });
+    // They stay the same elements: who is on Cancel with the keyboard stays there while it goes on.
+    this.parts.working = h("span", { class: "working", hidden: true }, this.parts.stage, this.parts.progress,
+      h("button", { id: "cancel", class: "slim", onclick: () => this.cancel() }, "Cancel"));
+    this.parts.note = h("span", { class: "note" });
+    this.parts.saved = h("span", { id: "saved", title: this.project.folder });
+    this.parts.foot = h("footer", { class: "foot" }, this.parts.said, this.parts.working, h("span", { class: "grow" }), this.parts.note, this.parts.saved);
     this.root.replaceChildren(h("div", { class: "studio" }, bar, this.tools.element, this.parts.banner, this.stage.element, this.side.element, this.parts.foot));
+  }
+
+  openSeparate(): void {
+    if (this.fit && this.job?.state !== "running") void separateDialog(this);
   }
 
   private playOrPause(): void {
@@ -601,6 +648,7 @@ export class Workbench {
     const free = this.job?.state !== "running";
     able("export", this.fit !== null && free);
     able("settings", free);
+    able("separate", this.fit !== null && free);
     able("ab", this.fit !== null);
     if (this.paint.source >= this.edits.sources.length) this.paint.source = 0;
     this.tools.refresh();
@@ -630,13 +678,27 @@ export class Workbench {
     const { job } = this;
     const running = job?.state === "running";
     const state = { saved: "All changes saved", saving: "Saving …", failed: "Not saved" }[this.saved];
-    const stage = { analyze: "Looking at the recording", fit: { refit: "Fitting on", listen: "Listening" }[job?.what ?? ""] ?? "Finding components", render: "Writing", begin: "Beginning" }[job?.stage ?? "begin"] ?? job?.stage;
-    this.parts.foot.replaceChildren(
-      ...(running && job ? [h("span", {}, `${stage} …`), h("progress", { max: job.total || 1, value: job.done, "aria-label": "Progress" }),
-        h("button", { id: "cancel", class: "tiny", onclick: () => this.cancel() }, "Cancel")] : [this.parts.said]),
-      h("span", { class: "grow" }),
-      ...(this.fit?.notes ?? []).slice(0, 1).map((note) => h("span", {}, note)),
-      h("span", { id: "saved", title: this.project.folder }, state));
+    const stage = { analyze: "Looking at the recording", fit: { refit: "Fitting on", separate: "Separating" }[job?.what ?? ""] ?? "Finding components", render: "Writing", begin: "Beginning" }[job?.stage ?? "begin"] ?? job?.stage;
+    const { progress, stage: word, working, said, saved, note } = this.parts;
+    working.hidden = !running;
+    said.hidden = running;
+    if (running && job) {
+      word.textContent = `${stage} …`;
+      (progress as HTMLProgressElement).max = job.total || 1;
+      (progress as HTMLProgressElement).value = job.done;
+      this.tellProgress(`${stage}`, job);
+    } else this.told = "";
+    note.textContent = quoted(this.fit?.notes[0] ?? "");
+    saved.textContent = state;
+  }
+
+  /** Say how far it is to those who cannot see it: at its begin, and at every quarter of each stage. */
+  private tellProgress(stage: string, job: api.Job): void {
+    const quarter = Math.floor((4 * job.done) / (job.total || 1));
+    const telling = `${stage}${quarter > 0 && quarter < 4 ? `, ${25 * quarter} %` : ""}`;
+    if (telling === this.told) return;
+    this.told = telling;
+    byId("announce").textContent = telling;
   }
 
   private key(event: KeyboardEvent): void {
@@ -689,6 +751,7 @@ export class Workbench {
       m: () => { if (this.chosen !== null) this.toggle("mutedComponents", this.chosen); },
       c: () => this.setMode(this.mode === "levels" ? "sources" : this.mode === "sources" ? "chosen" : "levels"),
       e: () => { if (this.fit) exportDialog(this); },
+      a: () => this.openSeparate(),
       "?": () => keysDialog(this),
       Escape: () => (this.tool === "move" ? this.hearAllQuietly() : this.setTool("move")),
     };

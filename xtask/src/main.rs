@@ -87,6 +87,8 @@ enum Command {
     Singer(singer::Arguments),
     /// Work with the studio in Chromium on the demo and on songs, time it, and write docs/studio.md
     StudioMeasure(studio::Arguments),
+    /// Take a picture of every view and state of the studio's page, light and dark, small and large
+    StudioPictures(studio::pictures::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -112,6 +114,9 @@ fn main() -> ExitCode {
         Command::Knowledge(arguments) => knowledge::run(&arguments).map(|()| ExitCode::SUCCESS),
         Command::Singer(arguments) => singer::run(&arguments).map(|()| ExitCode::SUCCESS),
         Command::StudioMeasure(arguments) => studio::run(&arguments).map(|()| ExitCode::SUCCESS),
+        Command::StudioPictures(arguments) => {
+            studio::pictures::run(&arguments).map(|()| ExitCode::SUCCESS)
+        }
     };
     result.unwrap_or_else(|error| {
         eprintln!("error: {error:#}");

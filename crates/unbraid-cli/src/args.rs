@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use serde::Serialize;
 use unbraid::factorize::FactorizeConfig;
@@ -677,7 +678,7 @@ pub(crate) struct CompletionsArgs {
 pub(crate) struct KnowledgeArgs {
     /// How a source's notes sound, such as `piano=piano.safetensors`, from `unbraid learn`; FILE alone is the source its
     /// kind names. Can be repeated
-    #[arg(long, value_name = "SOURCE=FILE")]
+    #[arg(long, value_name = "[SOURCE=]FILE")]
     pub(crate) dictionary: Vec<String>,
 
     /// The notes that the piano, or a source with a dictionary, plays: a MIDI file, a table of notes, or one of its tracks by
@@ -803,8 +804,8 @@ pub(crate) struct ModelArgs {
     #[arg(long, value_enum, default_value_t = QuantityArg::Magnitude)]
     pub(crate) quantity: QuantityArg,
 
-    /// sum: one spectrogram, the channels' mean. pan: a gain per component and channel, so that the
-    /// place between the loudspeakers helps to tell sources apart
+    /// How channels are looked at. sum: one spectrogram, the channels' mean. pan: a gain per component and channel, so that
+    /// the place between the loudspeakers helps to tell sources apart
     #[arg(long, value_enum, default_value_t = ChannelsArg::Sum)]
     pub(crate) channels: ChannelsArg,
 
@@ -834,8 +835,8 @@ pub(crate) struct ModelArgs {
     #[arg(long, value_name = "SAMPLES")]
     pub(crate) hop_len: Option<usize>,
 
-    /// The window: hann, hamming, blackman, sine or rectangular
-    #[arg(long, value_name = "NAME", default_value = "hann", value_parser = parse_window)]
+    /// The window that a frame is seen through
+    #[arg(long, value_name = "NAME", default_value = "hann", value_parser = windows())]
     pub(crate) window: Window,
 
     /// Use no special instructions of this processor: the same bytes on every machine, slower
@@ -847,7 +848,7 @@ pub(crate) struct ModelArgs {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Stems")]
 pub(crate) struct StemArgs {
-    /// ratio: every source gets its share of each bin. binary: the strongest gets it whole. model: the
+    /// How bins are shared out. ratio: every source gets its share of each. binary: the strongest gets it whole. model: the
     /// source's model itself, without a mask; such stems do not add up to the recording
     #[arg(long, value_enum, default_value_t = RenderArg::Ratio)]
     pub(crate) render: RenderArg,
@@ -861,8 +862,8 @@ pub(crate) struct StemArgs {
     #[arg(long)]
     pub(crate) residual: bool,
 
-    /// wav16, wav24, wav32f, flac (24 bit) or flac16
-    #[arg(long, value_name = "FORMAT", default_value = "wav24", value_parser = parse_format)]
+    /// The format of the stems; flac has 24 bits
+    #[arg(long, value_name = "FORMAT", default_value = "wav24", value_parser = formats())]
     pub(crate) format: OutputFormat,
 }
 
@@ -957,13 +958,14 @@ fn parse_components(text: &str) -> Result<Components, String> {
         .map_err(|_| "neither auto nor a number".to_owned())
 }
 
-fn parse_window(text: &str) -> Result<Window, String> {
-    text.parse()
-        .map_err(|error: unbraid::Error| error.to_string())
+fn windows() -> impl TypedValueParser<Value = Window> {
+    PossibleValuesParser::new(Window::ALL.map(Window::name))
+        .map(|name| name.parse().expect("it is one of them"))
 }
 
-fn parse_format(text: &str) -> Result<OutputFormat, String> {
-    text.parse()
+fn formats() -> impl TypedValueParser<Value = OutputFormat> {
+    PossibleValuesParser::new(OutputFormat::ALL.map(OutputFormat::name))
+        .map(|name| name.parse().expect("it is one of them"))
 }
 
 impl ModelArgs {

@@ -1,9 +1,4 @@
 //! The command line: arguments come in, files and words go out.
-#![expect(
-    clippy::print_stdout,
-    clippy::print_stderr,
-    reason = "talking to the user is this crate's work"
-)]
 
 mod args;
 mod cancel;
@@ -13,6 +8,8 @@ mod failure;
 mod hints;
 mod input;
 mod knowledge;
+mod offered;
+mod output;
 mod progress;
 mod render;
 mod tracks;
@@ -22,6 +19,7 @@ use std::process::ExitCode;
 use clap::Parser;
 
 use args::{Cli, Command};
+use output::complain;
 
 fn main() -> ExitCode {
     // Clap prints help and usage errors itself, with exit codes 0 and 2.
@@ -38,18 +36,22 @@ fn main() -> ExitCode {
         Command::Explain(args) => commands::explain::run(args),
         Command::Info(args) => commands::info::run(args),
         Command::Studio(args) => commands::studio::run(args),
-        Command::Licenses => commands::licenses::run(),
+        Command::Licenses => {
+            commands::licenses::run();
+            Ok(())
+        }
         Command::Completions(args) => {
             commands::completions::run(args);
             Ok(())
         }
     };
     match result {
+        Ok(()) if output::failed() => ExitCode::FAILURE,
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            eprintln!("error: {failure}");
+            complain!("error: {failure}");
             if let Some(hint) = failure.hint() {
-                eprintln!("hint: {hint}");
+                complain!("hint: {hint}");
             }
             ExitCode::from(failure.exit_code())
         }

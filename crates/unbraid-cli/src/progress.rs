@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use indicatif::{HumanDuration, MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use unbraid::observe::{Observer, Progress, Stage};
+use unbraid_studio::Watch;
 
 use crate::cancel;
 
@@ -14,6 +15,8 @@ pub(crate) struct Line {
     bar: ProgressBar,
     stage: Option<Stage>,
     began: Instant,
+    /// Who else is told.
+    watch: Option<Watch>,
 }
 
 impl Line {
@@ -45,7 +48,15 @@ impl Line {
             bar,
             stage: None,
             began: Instant::now(),
+            watch: None,
         }
+    }
+
+    /// No line at all: somebody else is told, and may end it.
+    pub(crate) fn for_watch(watch: Watch) -> Self {
+        let mut line = Self::new("", true);
+        line.watch = Some(watch);
+        line
     }
 
     /// Time since the line was made.
@@ -95,9 +106,11 @@ impl Observer for Line {
         });
         self.bar.set_position(progress.done as u64);
         if cancel::requested() {
-            ControlFlow::Break(())
-        } else {
-            ControlFlow::Continue(())
+            return ControlFlow::Break(());
+        }
+        match &self.watch {
+            Some(watch) => watch(progress),
+            None => ControlFlow::Continue(()),
         }
     }
 }

@@ -35,7 +35,7 @@ fn line(words: &[String]) -> String {
 }
 
 /// The options that differ from what the command line does by itself.
-fn model_options(config: &FactorizeConfig, sample_rate: u32) -> Vec<String> {
+pub(crate) fn model_options(config: &FactorizeConfig, sample_rate: u32) -> Vec<String> {
     let (usual, mut words) = (FactorizeConfig::default(), Vec::new());
     let mut put = |flag: &str, value: String| words.extend([flag.to_owned(), value]);
     let (blind, plain) = (&config.blind, &usual.blind);
@@ -182,13 +182,12 @@ pub(crate) fn separate(
     line(&words)
 }
 
-/// One singer and one piano, by what is known of them.
-pub(crate) fn singer(input: &Input, options: &[String], format: OutputFormat) -> String {
-    let mut words = vec!["unbraid".to_owned(), "separate".to_owned()];
-    words.extend(span(input));
-    words.extend_from_slice(options);
-    words.extend(stem_options(&StemsConfig::default(), format));
-    line(&words)
+/// The recording separated by words of the command line.
+pub(crate) fn told(input: &Input, words: &[String]) -> String {
+    let mut all = vec!["unbraid".to_owned(), "separate".to_owned()];
+    all.extend(span(input));
+    all.extend_from_slice(words);
+    line(&all)
 }
 
 /// The fit of a recording.
@@ -227,7 +226,8 @@ fn recording(input: &Input, config: &FactorizeConfig) -> Vec<String> {
     words
 }
 
-fn span(input: &Input) -> Vec<String> {
+/// The recording, and the part of it that is wanted.
+pub(crate) fn span(input: &Input) -> Vec<String> {
     let mut words = vec![input.path.clone()];
     if input.start_secs > 0.0 {
         words.extend(["--start".to_owned(), input.start_secs.to_string()]);

@@ -19,7 +19,6 @@ use unbraid_io::knowledge::{write_melody_csv, write_midi, write_notes_csv, write
 use crate::command;
 use crate::failure::Failure;
 use crate::project::{Project, REGIONS};
-use crate::singer::NAMES;
 use crate::state::State;
 
 /// What is to be written.
@@ -30,8 +29,6 @@ pub(crate) enum What {
     Stems,
     /// One file per component.
     Components,
-    /// The singer and the piano that were listened for.
-    Singer,
     /// The notes of every source as MIDI and CSV, and what was given or heard of a singer's pitch.
     Music,
 }
@@ -61,7 +58,6 @@ pub(crate) fn export(
         .collect();
     let (folder_name, mut names, sharing, commands) = match order.what {
         What::Music => return music(project, state, grouping),
-        What::Singer => singer(project, order)?,
         What::Stems => stems(project, state, grouping, &filled, order)?,
         What::Components => components(state, grouping, &filled, order)?,
     };
@@ -166,22 +162,6 @@ fn components(
         .map(|component| format!("{component:0digits$}"))
         .collect();
     Ok(("components", names, sharing, Vec::new()))
-}
-
-fn singer(project: &Project, order: Order) -> Result<Files, Failure> {
-    let Some(singer) = project.singer() else {
-        return Err(Failure::Refused(
-            "nobody listened for a singer and a piano yet".to_owned(),
-        ));
-    };
-    if order.stems != StemsConfig::default() {
-        return Err(Failure::Refused(
-            "a singer and a piano have masks of their own: leave the masks as they are".to_owned(),
-        ));
-    }
-    let command = command::singer(&project.input, &singer.options, order.format);
-    let names = NAMES.map(str::to_owned).to_vec();
-    Ok(("stems", names, Box::new(singer.sharing), vec![command]))
 }
 
 /// How groups of components share the recording out where something is drawn, and what of it counts.

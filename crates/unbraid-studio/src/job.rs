@@ -1,12 +1,14 @@
 //! Long work comes in; its progress, its end and the wish to stop it go between threads.
 
 use std::ops::ControlFlow;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 
 use serde::Serialize;
 use serde_json::Value;
 use unbraid::observe::{Observer, Progress};
+
+use crate::program::Watch;
 
 /// Long work of one project.
 #[derive(Debug)]
@@ -19,7 +21,7 @@ pub(crate) struct Job {
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct Report {
     pub(crate) id: usize,
-    /// What it does: `fit`, `refit` or `export`.
+    /// What it does: `fit`, `refit`, `separate` or `export`.
     pub(crate) what: &'static str,
     pub(crate) state: Status,
     pub(crate) stage: &'static str,
@@ -76,18 +78,27 @@ impl Job {
         report.result = result;
     }
 
-    pub(crate) fn observer(&self) -> impl Observer + '_ {
-        |progress: &Progress| {
-            let mut report = self.report.lock().expect(NO_PANIC);
-            report.stage = progress.stage.name();
-            report.done = progress.done;
-            report.total = progress.total;
-            if self.cancelled.load(Ordering::Relaxed) {
-                ControlFlow::Break(())
-            } else {
-                ControlFlow::Continue(())
-            }
+    /// Note how far it has come; says whether it is to go on.
+    fn note(&self, progress: &Progress) -> ControlFlow<()> {
+        let mut report = self.report.lock().expect(NO_PANIC);
+        report.stage = progress.stage.name();
+        report.done = progress.done;
+        report.total = progress.total;
+        if self.cancelled.load(Ordering::Relaxed) {
+            ControlFlow::Break(())
+        } else {
+            ControlFlow::Continue(())
         }
+    }
+
+    pub(crate) fn observer(&self) -> impl Observer + '_ {
+        |progress: &Progress| self.note(progress)
+    }
+
+    /// The same, for work that keeps it.
+    pub(crate) fn watch(self: &Arc<Self>) -> Watch {
+        let job = self.clone();
+        Arc::new(move |progress| job.note(progress))
     }
 }
 

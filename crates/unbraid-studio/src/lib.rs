@@ -11,20 +11,23 @@ mod edits;
 mod export;
 mod failure;
 mod fitted;
+mod given;
 mod guard;
 mod job;
 mod loudness;
 mod music;
 mod picture;
+mod program;
 mod project;
-
 mod ranges;
 mod rows;
+mod separated;
 mod server;
-mod singer;
 mod state;
 mod studio;
+mod upload;
 
 pub use failure::Failure;
+pub use program::{Given, OfSource, Offered, Program, Value, Watch};
 pub use server::{Server, serve};
 pub use studio::Settings;

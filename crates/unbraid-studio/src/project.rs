@@ -26,8 +26,9 @@ use crate::failure::Failure;
 use crate::fitted::Fitted;
 use crate::job::{Job, NO_PANIC, Report, Status};
 use crate::picture::{Picture, STEP_DB, TILE, TOP_DB};
+use crate::program::{Given, Program, typed};
 use crate::rows::ROWS;
-use crate::singer::{Listen, Singer};
+use crate::separated::{Asked, SEPARATED, Separated};
 use crate::state::{Made, Sound, State, history, words};
 
 /// A recording that is open.
@@ -48,8 +49,8 @@ struct Now {
     state: Option<State>,
     /// Every state so far, and what made it.
     history: Vec<(usize, String)>,
-    /// One singer and one piano, once somebody listened for them.
-    singer: Option<Singer>,
+    /// Stems that were separated beside the components.
+    separated: Option<Arc<Separated>>,
     job: Option<Arc<Job>>,
     jobs: usize,
 }
@@ -122,7 +123,7 @@ impl Project {
         let now = Now {
             history: history(&folder),
             state,
-            singer: None,
+            separated: Separated::read(&folder, &input).map(Arc::new),
             job: None,
             jobs: 0,
         };
@@ -183,10 +184,11 @@ impl Project {
                 (low * 127.0).clamp(-127.0, 127.0) as i8, (high * 127.0).clamp(-127.0, 127.0) as i8,
             ]).collect::<Vec<i8>>(),
             "kinds": Kind::ALL.map(Kind::name),
-            "settings": settings,
+            "settings": settings.clone(),
             "edits": edits,
             "fit": fit,
-            "singer": now.singer.as_ref().map(Singer::describe),
+            "told": command::model_options(&settings, self.audio.sample_rate()),
+            "separated": now.separated.as_ref().map(|separated| separated.describe()),
             "history": now.history.iter().map(|(revision, what)| json!({ "revision": revision, "what": what })).collect::<Vec<_>>(),
             "job": now.job.as_ref().map(|job| job.report()),
         }))
@@ -239,7 +241,7 @@ impl Project {
     fn run(
         self: &Arc<Self>,
         what: &'static str,
-        work: impl FnOnce(&Self, &Job) -> Result<Value, Failure> + Send + 'static,
+        work: impl FnOnce(&Self, &Arc<Job>) -> Result<Value, Failure> + Send + 'static,
     ) -> Result<Report, Failure> {
         let job = self.begin(what)?;
         let (project, running) = (self.clone(), job.clone());
@@ -315,20 +317,37 @@ impl Project {
         })
     }
 
-    /// Listen for one singer and one piano, beside the components: what is heard of their notes and pitch is for the page to
-    /// take over.
-    pub(crate) fn listen(self: &Arc<Self>, order: Listen) -> Result<Report, Failure> {
-        self.run("listen", move |project, job| {
-            let music = project.fitted_state()?.edits.music;
-            let known = order.keep.then_some(&music);
-            let (singer, heard) = Singer::listen(project, order, known, &mut job.observer())?;
-            project.now().singer = Some(singer);
+    /// Separate the recording as the command line would, into stems that are heard beside the components: with what was given,
+    /// and by the words that it means.
+    pub(crate) fn separate(
+        self: &Arc<Self>,
+        program: Arc<dyn Program>,
+        given: Vec<Given>,
+        words: Vec<String>,
+    ) -> Result<Report, Failure> {
+        let command = self.command(&words);
+        self.run("separate", move |project, job| {
+            let recording = Path::new(&project.input.path);
+            let target = project.folder.join(SEPARATED);
+            let words = [command::span(&project.input)[1..].to_vec(), words].concat();
+            program.separate(recording, &words, &target, job.watch())?;
+            Asked { given, command }.write(&project.folder)?;
+            let separated = Separated::read(&project.folder, &project.input).map(Arc::new);
+            let separated = separated
+                .ok_or_else(|| Failure::Missing("the stems are not there any more".to_owned()))?;
+            let heard = separated.heard();
+            project.now().separated = Some(separated);
             Ok(json!({ "music": heard }))
         })
     }
 
-    pub(crate) fn singer(&self) -> Option<Singer> {
-        self.now().singer.clone()
+    /// The command line that separates the recording by these words.
+    pub(crate) fn command(&self, words: &[String]) -> String {
+        command::told(&self.input, &typed(words))
+    }
+
+    pub(crate) fn separated(&self) -> Option<Arc<Separated>> {
+        self.now().separated.clone()
     }
 
     /// Write stems, components or music.

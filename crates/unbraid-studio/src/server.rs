@@ -1,5 +1,7 @@
 //! Requests come in; the page, pictures, sound and words go out.
 
+mod options;
+
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Component, Path, PathBuf};
@@ -15,7 +17,6 @@ use axum::{Json, Router};
 use rand::RngExt;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use tokio::io::AsyncWriteExt;
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use unbraid::factorize::FactorizeConfig;
@@ -30,8 +31,9 @@ use crate::guard::Guard;
 use crate::music::Music;
 use crate::project::Refit;
 use crate::ranges::{Wanted, wanted};
-use crate::singer::Listen;
+use crate::separated::SEPARATED;
 use crate::studio::{Settings, Studio};
+use crate::upload::{plain_name, store, tempfile_path};
 
 /// Pictures and sounds made at once; the others wait.
 const MOST_RENDERS: usize = 4;
@@ -126,6 +128,7 @@ fn router(app: Arc<App>) -> Router {
     let uploads = app.studio.settings.most_upload_bytes as usize;
     let mut router = Router::new()
         .route("/api/studio", get(studio))
+        .route("/api/options", get(options::options))
         .route("/api/open", post(open))
         .route(
             "/api/upload",
@@ -139,7 +142,14 @@ fn router(app: Arc<App>) -> Router {
         .route("/api/projects/{id}/fit", post(fit))
         .route("/api/projects/{id}/refit", post(refit))
         .route("/api/projects/{id}/music", post(music))
-        .route("/api/projects/{id}/listen", post(listen))
+        .route(
+            "/api/projects/{id}/given",
+            post(options::give).layer(DefaultBodyLimit::max(uploads)),
+        )
+        .route("/api/projects/{id}/own", post(options::own))
+        .route("/api/projects/{id}/told", post(options::told))
+        .route("/api/projects/{id}/settings", post(options::settings))
+        .route("/api/projects/{id}/separate", post(options::separate))
         .route("/api/projects/{id}/restore", post(restore))
         .route("/api/projects/{id}/export", post(export))
         .route("/api/projects/{id}/job", get(job).delete(cancel))
@@ -173,7 +183,7 @@ async fn guarded(State(app): Shared, request: Request, next: Next) -> Response {
 }
 
 /// Work that computes or waits for the disk, off the threads that answer.
-async fn blocking<T: Send + 'static>(
+pub(crate) async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Answer<T> + Send + 'static,
 ) -> Answer<T> {
     tokio::task::spawn_blocking(work)
@@ -230,92 +240,6 @@ async fn upload(
         tokio::fs::remove_file(&path).await.ok();
     }
     Ok(Json(json!({ "id": opened?.id })))
-}
-
-/// A file's name without any folder: the only part of a path that an upload may choose.
-fn plain_name(name: &str) -> Answer<String> {
-    let unfit = |c: char| c.is_control() || r#"/\:*?"<>|"#.contains(c);
-    if name.is_empty() || name.len() > 200 || name.starts_with('.') || name.contains(unfit) {
-        return Err(Failure::Refused(format!(
-            "`{name}` cannot be a file's name: not empty, no leading dot, none of / \\ : * ? \" < > |"
-        )));
-    }
-    Ok(name.to_owned())
-}
-
-/// Write an upload under a free name; what arrives only in part leaves nothing behind.
-async fn store(folder: &Path, name: &str, body: Body, most: u64) -> Answer<(PathBuf, bool)> {
-    use std::future::poll_fn;
-    use std::pin::Pin;
-
-    use axum::body::HttpBody;
-
-    let temporary = tempfile_path(folder);
-    let failed = |error| Failure::system(format!("cannot keep `{name}`"))(error);
-    let mut file = tokio::fs::File::create_new(&temporary)
-        .await
-        .map_err(failed)?;
-    let mut body = body;
-    let mut len = 0_u64;
-    let written: Answer<()> = async {
-        while let Some(frame) = poll_fn(|context| Pin::new(&mut body).poll_frame(context)).await {
-            let frame = frame.map_err(|error| {
-                Failure::Refused(format!("`{name}` did not arrive whole: {error}"))
-            })?;
-            if let Ok(data) = frame.into_data() {
-                len += data.len() as u64;
-                if len > most {
-                    return Err(Failure::Refused(format!(
-                        "`{name}` is longer than {most} bytes: open it by its path on the command line"
-                    )));
-                }
-                file.write_all(&data).await.map_err(failed)?;
-            }
-        }
-        file.sync_all().await.map_err(failed)
-    }
-    .await;
-    let kept = match written {
-        Ok(()) => {
-            let (folder, name, temporary) = (folder.to_owned(), name.to_owned(), temporary.clone());
-            blocking(move || settle(&folder, &name, &temporary)).await
-        }
-        Err(error) => Err(error),
-    };
-    tokio::fs::remove_file(&temporary).await.ok();
-    kept
-}
-
-/// Give an upload its name; the same recording again is the file that is there already.
-fn settle(folder: &Path, name: &str, temporary: &Path) -> Answer<(PathBuf, bool)> {
-    let sha256 = unbraid_io::project::sha256_of_file(temporary)?;
-    let given = Path::new(name);
-    let stem = given.file_stem().unwrap_or_default().to_string_lossy();
-    let ending = given
-        .extension()
-        .map_or_else(String::new, |e| format!(".{}", e.to_string_lossy()));
-    for number in 1.. {
-        let name = if number == 1 {
-            name.to_owned()
-        } else {
-            format!("{stem}-{number}{ending}")
-        };
-        let path = folder.join(name);
-        if !path.exists() {
-            std::fs::rename(temporary, &path)
-                .map_err(Failure::system(format!("cannot keep {}", path.display())))?;
-            return Ok((path, true));
-        }
-        if path.is_file() && unbraid_io::project::sha256_of_file(&path)? == sha256 {
-            return Ok((path, false));
-        }
-    }
-    unreachable!("some number is free")
-}
-
-fn tempfile_path(folder: &Path) -> PathBuf {
-    let number: u64 = rand::rng().random();
-    folder.join(format!(".upload-{number:016x}.partial"))
 }
 
 async fn project(State(app): Shared, UrlPath(id): UrlPath<usize>) -> Answer<Json<Value>> {
@@ -388,7 +312,7 @@ async fn factors(State(app): Shared, UrlPath(id): UrlPath<usize>) -> Answer<Resp
     Ok(binary(bytes.await?))
 }
 
-/// One second of every component, then of the singer and the piano if they were listened for (or of the recording, before there is anything), as 32-bit floats: component by component, channel by channel.
+/// One second of every component, then of the stems that were separated (or of the recording, before there is anything), as 32-bit floats: component by component, channel by channel.
 async fn sound_segment(
     State(app): Shared,
     UrlPath((id, segment)): UrlPath<(usize, usize)>,
@@ -405,11 +329,11 @@ async fn sound_segment(
         let samples: Vec<f32> = match project.state() {
             Some(state) => {
                 let components = StemBlocks::span(audio, &state.sound.sharing, span.clone())?;
-                let singer = match project.singer() {
-                    Some(singer) => Some(StemBlocks::span(audio, &singer.sharing, span)?),
-                    None => None,
+                let separated = match project.separated() {
+                    Some(separated) => separated.span(span)?,
+                    None => Vec::new(),
                 };
-                (components.into_iter().chain(singer.into_iter().flatten())).collect()
+                components.into_iter().chain(separated).collect()
             }
             None => (0..audio.channels())
                 .flat_map(|channel| audio.channel(channel)[span.clone()].iter().copied())
@@ -445,15 +369,6 @@ async fn refit(
 ) -> Answer<Json<Value>> {
     app.studio.may_compute()?;
     Ok(Json(json!(app.studio.project(id)?.refit(order)?)))
-}
-
-async fn listen(
-    State(app): Shared,
-    UrlPath(id): UrlPath<usize>,
-    Json(order): Json<Listen>,
-) -> Answer<Json<Value>> {
-    app.studio.may_compute()?;
-    Ok(Json(json!(app.studio.project(id)?.listen(order)?)))
 }
 
 /// What a file says of notes, pitch or words; nothing is kept of it until the page sends it among its edits.
@@ -528,8 +443,8 @@ async fn file(
     .await
 }
 
-/// The folders of a project that hold what was exported.
-const EXPORTED: [&str; 3] = ["stems", "components", "music"];
+/// The folders of a project that hold what was exported or separated.
+const EXPORTED: [&str; 4] = ["stems", "components", "music", SEPARATED];
 
 /// A path below one of [`EXPORTED`] of a project, and really there.
 fn exported(folder: &Path, path: &str) -> Answer<PathBuf> {

@@ -13,6 +13,7 @@ use unbraid_io::project::{read_manifest, sha256_of_file};
 use crate::assets::DEMO;
 use crate::failure::Failure;
 use crate::job::NO_PANIC;
+use crate::program::Program;
 use crate::project::Project;
 
 /// What the studio is started with.
@@ -24,6 +25,8 @@ pub struct Settings {
     pub port: u16,
     /// The longest upload, in bytes.
     pub most_upload_bytes: u64,
+    /// The command line, which knows its options and separates by them.
+    pub program: Arc<dyn Program>,
 }
 
 /// The most projects that are open at once: each holds its recording in memory.

@@ -71,7 +71,9 @@ impl Window {
         (0..len).map(|n| value(n).max(0.0)).collect()
     }
 
-    fn name(self) -> &'static str {
+    /// Its name, as it is written and read.
+    #[must_use]
+    pub fn name(self) -> &'static str {
         match self {
             Self::Hann => "hann",
             Self::Hamming => "hamming",

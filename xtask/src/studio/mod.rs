@@ -5,6 +5,7 @@
 //! those of the command lines that the page names, and scored.
 
 mod page;
+pub(crate) mod pictures;
 mod stems;
 
 use std::fs;
@@ -26,9 +27,6 @@ pub(crate) struct Arguments {
     /// The demo alone, once: shows that it works, and writes nothing
     #[arg(long)]
     quick: bool,
-    /// Take pictures of the page for the documentation
-    #[arg(long)]
-    pictures: bool,
     /// Use the program as it was built, without building it anew
     #[arg(long)]
     built: bool,
@@ -47,7 +45,6 @@ struct Order {
     times: usize,
     heard: Vec<String>,
     listen_secs: f64,
-    pictures: Option<PathBuf>,
 }
 
 #[derive(Debug, Serialize)]
@@ -125,20 +122,7 @@ struct Results {
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
-    if !arguments.built {
-        let built = Command::new(env!("CARGO"))
-            .args(["build", "--release", "--quiet", "--workspace"])
-            .current_dir(root())
-            .status()?;
-        ensure!(built.success(), "the program cannot be built");
-    }
-    let web = root().join("web");
-    if !web.join("node_modules").is_dir() {
-        let install = ["ci", "--ignore-scripts", "--silent"];
-        call(Command::new("npm").args(install).current_dir(&web))?;
-    }
-    let bundle = ["build.mjs", "--tests"];
-    call(Command::new("node").args(bundle).current_dir(&web))?;
+    let web = ready(arguments.built)?;
     let work = scratch().join("studio");
     fs::remove_dir_all(&work).ok();
     fs::create_dir_all(&work)?;
@@ -151,7 +135,6 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         times: if arguments.quick { 1 } else { 3 },
         heard: stems::heard(&binary, &demo, &work)?,
         listen_secs: LISTEN_SECS,
-        pictures: arguments.pictures.then(|| root().join("docs/images")),
         binary: binary.clone(),
         work: work.clone(),
     };
@@ -176,6 +159,25 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     fs::write(root().join("docs/studio.md"), text)?;
     println!("wrote docs/studio.md");
     Ok(())
+}
+
+/// Build the program and what drives its page; where that is.
+fn ready(built: bool) -> Result<PathBuf> {
+    if !built {
+        let built = Command::new(env!("CARGO"))
+            .args(["build", "--release", "--quiet", "--workspace"])
+            .current_dir(root())
+            .status()?;
+        ensure!(built.success(), "the program cannot be built");
+    }
+    let web = root().join("web");
+    if !web.join("node_modules").is_dir() {
+        let install = ["ci", "--ignore-scripts", "--silent"];
+        call(Command::new("npm").args(install).current_dir(&web))?;
+    }
+    let bundle = ["build.mjs", "--tests"];
+    call(Command::new("node").args(bundle).current_dir(&web))?;
+    Ok(web)
 }
 
 /// The demo, and songs made of its stems.

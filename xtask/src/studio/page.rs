@@ -109,7 +109,7 @@ pub(super) fn text(results: &Results) -> Result<String> {
     let song = figures.iter().find(|it| it.name == SONG);
     let mut page = format!(
         "# The studio, measured\n\n\
-         Made by `cargo xtask studio-measure --pictures` ({}). A script works with the page by clicks and keys in {} (headless, without a graphics processor, 1280×720) and reads the times off the \
+         Made by `cargo xtask studio-measure` ({}). A script works with the page by clicks and keys in {} (headless, without a graphics processor, 1280×720) and reads the times off the \
          page's own clock. The release build; two cores, shared by the browser, the script and the server; other programs had {:.0} % of them just before. The songs are the [demo](../demo/README.md)'s stems again and again, \
          each take at another speed and level: stereo, 44.1 kHz, FLAC. Times are medians. How the studio is used is in [the guide](guide/studio.md).\n\n| | asked |",
         results.date,

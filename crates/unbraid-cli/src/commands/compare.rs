@@ -24,6 +24,7 @@ use super::print_json;
 use crate::args::{CommonArgs, CompareArgs, Components};
 use crate::failure::Failure;
 use crate::input;
+use crate::output;
 use crate::progress::Line;
 use argument::Argument;
 
@@ -154,11 +155,11 @@ pub(crate) fn run(args: &CompareArgs) -> Result<(), Failure> {
         return print_json(&comparison);
     }
     if args.csv {
-        print!("{}", print::csv(&comparison));
+        output::text(format_args!("{}", print::csv(&comparison)));
     } else if args.markdown {
-        print!("{}", print::markdown(&comparison));
+        output::text(format_args!("{}", print::markdown(&comparison)));
     } else if !args.common.quiet {
-        print!("{}", print::text(&comparison));
+        output::text(format_args!("{}", print::text(&comparison)));
     }
     Ok(())
 }

@@ -3,12 +3,10 @@
 use clap::CommandFactory;
 
 use crate::args::{Cli, CompletionsArgs};
+use crate::output;
 
 pub(crate) fn run(args: &CompletionsArgs) {
-    clap_complete::generate(
-        args.shell,
-        &mut Cli::command(),
-        "unbraid",
-        &mut std::io::stdout(),
-    );
+    let mut script = Vec::new();
+    clap_complete::generate(args.shell, &mut Cli::command(), "unbraid", &mut script);
+    output::bytes(&script);
 }

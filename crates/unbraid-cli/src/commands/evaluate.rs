@@ -19,6 +19,7 @@ use super::print_json;
 use crate::args::{DownmixArg, EvaluateArgs, MetricArg};
 use crate::cancel;
 use crate::failure::Failure;
+use crate::output::{self, say};
 use pairs::{Folders, Map, Pairing};
 use score::{Settings, TrackMeasures};
 
@@ -313,36 +314,39 @@ fn print(
         return print_json(&report);
     }
     if args.csv {
-        print!("{}", table::csv(outcomes));
+        output::text(format_args!("{}", table::csv(outcomes)));
         return Ok(());
     }
     if args.museval {
         for outcome in outcomes {
-            print!("{}", export::museval(&outcome.scored).to_museval());
+            output::text(format_args!(
+                "{}",
+                export::museval(&outcome.scored).to_museval()
+            ));
         }
         return Ok(());
     }
     if args.common.quiet {
         return Ok(());
     }
-    println!("{}, in dB", settings.describe());
+    say!("{}, in dB", settings.describe());
     for outcome in outcomes {
         print_track(settings, outcome);
     }
     if plan.is_dataset && !outcomes.is_empty() {
-        println!("median over {}", counted(outcomes.len(), "track"));
-        println!("{}", table::of_medians(&medians));
+        say!("median over {}", counted(outcomes.len(), "track"));
+        say!("{}", table::of_medians(&medians));
         let total = |of: fn(&TrackMeasures) -> usize| -> usize {
             outcomes.iter().map(|outcome| of(&outcome.scored)).sum()
         };
-        println!(
+        say!(
             "  {} of {} frames scored",
             total(|scored| scored.frames_scored),
             total(|scored| scored.frames)
         );
     }
     for note in &plan.notes {
-        println!("note: {note}");
+        say!("note: {note}");
     }
     Ok(())
 }
@@ -354,20 +358,22 @@ fn print_track(settings: &Settings, outcome: &Outcome) {
         (DownmixArg::Mono, _) => String::new(),
         (DownmixArg::None, channels) => format!(", {}", counted(channels, "channel")),
     };
-    println!(
+    say!(
         "{}: {secs:.1} s, {} Hz{channels}",
-        outcome.label, scored.sample_rate
+        outcome.label,
+        scored.sample_rate
     );
-    println!("{}", table::of_track(scored));
+    say!("{}", table::of_track(scored));
     if settings.framewise.is_some() {
         let left_out = if scored.frames_scored < scored.frames {
             "; the others have a silent reference or estimate"
         } else {
             ""
         };
-        println!(
+        say!(
             "  {} of {} frames scored{left_out}",
-            scored.frames_scored, scored.frames
+            scored.frames_scored,
+            scored.frames
         );
     }
     if settings.permute {
@@ -377,18 +383,18 @@ fn print_track(settings: &Settings, outcome: &Outcome) {
                 .iter()
                 .map(|path| path.display().to_string())
                 .collect();
-            println!("  {} = {}", source.name, estimates.join(" + "));
+            say!("  {} = {}", source.name, estimates.join(" + "));
         }
     }
     if let Some(mixture) = &scored.mixture {
-        println!(
+        say!(
             "  mixture: {} / {}",
             mixture.display(),
             scored.sources.len()
         );
     }
     for note in &scored.notes {
-        println!("  note: {note}");
+        say!("  note: {note}");
     }
 }
 

@@ -23,6 +23,7 @@ use super::{compare, group};
 use crate::args::ExplainArgs;
 use crate::failure::Failure;
 use crate::input;
+use crate::output::say;
 use crate::progress::Line;
 
 /// Longer recordings make a page that browsers open slowly.
@@ -80,7 +81,7 @@ fn write(args: &ExplainArgs, file: OutputFile, html: &str) -> Result<(), Failure
         .with_context(|| format!("cannot write {}", args.output.display()))?;
     file.commit()?;
     if !args.common.quiet {
-        println!(
+        say!(
             "{}  {:.1} MB: open it in a browser",
             args.output.display(),
             html.len() as f64 / 1e6

@@ -16,6 +16,7 @@ use super::{describe, json, manifest, print_json};
 use crate::args::FactorizeArgs;
 use crate::failure::Failure;
 use crate::input::{self, Loaded};
+use crate::output::say;
 use crate::progress::Line;
 use crate::render::{Original, Rendering, StemFile};
 
@@ -144,22 +145,24 @@ fn write_picture(
 
 fn print(args: &FactorizeArgs, target: &Path, manifest: &Manifest, line: &Line) {
     let secs = line.elapsed().as_secs_f64();
-    println!("{}: {}", args.file.display(), describe(&manifest.input));
+    say!("{}: {}", args.file.display(), describe(&manifest.input));
     if let Some(objective) = &manifest.objective {
         let components = manifest.outputs.len() - usize::from(args.stems.residual);
-        println!(
+        say!(
             "  {components} components in {} iterations, objective {:.4e} → {:.4e}, {secs:.1} s",
-            objective.iterations, objective.first, objective.last
+            objective.iterations,
+            objective.first,
+            objective.last
         );
     }
-    println!("  {}", target.display());
-    println!("    components/   every component as audio");
-    println!("    picture.png   spectrogram, templates, activations and model (also .svg)");
-    println!("    fit.npz       the arrays for NumPy (fit.safetensors for unbraid)");
+    say!("  {}", target.display());
+    say!("    components/   every component as audio");
+    say!("    picture.png   spectrogram, templates, activations and model (also .svg)");
+    say!("    fit.npz       the arrays for NumPy (fit.safetensors for unbraid)");
     for note in &manifest.notes {
-        println!("  note: {note}");
+        say!("  note: {note}");
     }
-    println!(
+    say!(
         "next: unbraid group {} --assign drums=0,3 --assign guitar=rest",
         target.display()
     );

@@ -18,6 +18,7 @@ use super::{compact, json, manifest, print_json, print_why};
 use crate::args::{EvidenceArg, GroupArgs};
 use crate::failure::Failure;
 use crate::input::{self, Loaded};
+use crate::output::say;
 use crate::progress::Line;
 use crate::render::{Original, Rendering, StemFile};
 
@@ -106,14 +107,14 @@ pub(crate) fn run(args: &GroupArgs) -> Result<(), Failure> {
     }
     if !args.common.quiet {
         for (output, members) in result.outputs.iter().zip(grouping.members()) {
-            println!(
+            say!(
                 "{}  components {}",
                 target.join(&output.path).display(),
                 compact(&members)
             );
         }
         for note in &result.notes {
-            println!("note: {note}");
+            say!("note: {note}");
         }
         if args.why {
             print_why(&grouping);

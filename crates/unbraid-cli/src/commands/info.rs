@@ -27,6 +27,7 @@ use super::{compact, describe, print_json};
 use crate::args::InfoArgs;
 use crate::cost::{self, Shape};
 use crate::failure::Failure;
+use crate::output::say;
 
 /// What `info` says of a recording.
 #[derive(Debug, Serialize)]
@@ -101,9 +102,9 @@ impl<'a> DictionaryInfo<'a> {
 }
 
 pub(crate) fn print_dictionary(path: &Path, dictionary: &Dictionary) {
-    println!("{}", path.display());
+    say!("{}", path.display());
     for line in dictionary_lines(dictionary) {
-        println!("  {line}");
+        say!("  {line}");
     }
 }
 
@@ -234,19 +235,20 @@ fn recording(args: &InfoArgs) -> Result<(), Failure> {
 }
 
 fn print_recording(path: &Path, info: &RecordingInfo, is_fitted_again: bool) {
-    println!("{}", path.display());
+    say!("{}", path.display());
     let width = info
         .format
         .bits_per_sample
         .map_or_else(String::new, |bits| format!(", {bits} bit"));
-    println!("  {} ({}{width})", info.format.container, info.format.codec);
+    say!("  {} ({}{width})", info.format.container, info.format.codec);
     let secs = info.duration_secs.map_or_else(
         || "of unstated length".to_owned(),
         |secs| format!("{secs:.2} s"),
     );
-    println!(
+    say!(
         "  {secs}, {} channels, {} Hz",
-        info.channels, info.sample_rate
+        info.channels,
+        info.sample_rate
     );
     let (Some(frames), Some(secs), Some(bytes)) = (
         info.frames,
@@ -255,7 +257,7 @@ fn print_recording(path: &Path, info: &RecordingInfo, is_fitted_again: bool) {
     ) else {
         return;
     };
-    println!("  spectrogram: {} bins × {frames} frames", info.bins);
+    say!("  spectrogram: {} bins × {frames} frames", info.bins);
     let fitted_again = if is_fitted_again {
         ", a network and fits in parts"
     } else {
@@ -265,7 +267,7 @@ fn print_recording(path: &Path, info: &RecordingInfo, is_fitted_again: bool) {
         1 => String::new(),
         pieces => format!(" in {pieces} pieces"),
     };
-    println!(
+    say!(
         "  separating it{in_pieces} with {} components, {} iterations{fitted_again}: about {secs:.1} s and {} MB on \
          this machine",
         info.components,
@@ -341,8 +343,8 @@ fn batch(args: &InfoArgs, folder: &Path) -> Result<(), Failure> {
     if args.json {
         return print_json(&batch);
     }
-    println!("{}", folder.display());
-    println!("  {} recordings", batch.recordings.len());
+    say!("{}", folder.display());
+    say!("  {} recordings", batch.recordings.len());
     for (state, word) in [
         (BatchState::Done, "separated"),
         (BatchState::Kept, "done before"),
@@ -352,11 +354,11 @@ fn batch(args: &InfoArgs, folder: &Path) -> Result<(), Failure> {
         let of = batch.recordings.iter().filter(|one| one.state == state);
         match of.count() {
             0 => {}
-            count => println!("  {count} {word}"),
+            count => say!("  {count} {word}"),
         }
     }
     for error in batch.recordings.iter().filter_map(|one| one.error.as_ref()) {
-        println!("    {error}");
+        say!("    {error}");
     }
     Ok(())
 }
@@ -367,32 +369,36 @@ fn project(args: &InfoArgs, folder: &Path) -> Result<(), Failure> {
         return print_json(&manifest);
     }
     let program = &manifest.program;
-    println!("{}", folder.display());
-    println!(
+    say!("{}", folder.display());
+    say!(
         "  made by {} {} ({})",
-        program.name, program.version, manifest.command
+        program.name,
+        program.version,
+        manifest.command
     );
-    println!(
+    say!(
         "  from {}: {}",
         manifest.input.path,
         describe(&manifest.input)
     );
     if let Some(objective) = &manifest.objective {
-        println!(
+        say!(
             "  {} iterations, objective {:.4e} → {:.4e}",
-            objective.iterations, objective.first, objective.last
+            objective.iterations,
+            objective.first,
+            objective.last
         );
     }
     if let Some(grouping) = &manifest.grouping {
         for (source, members) in grouping.sources.iter().zip(grouping.members()) {
-            println!("  {}: components {}", source.name, compact(&members));
+            say!("  {}: components {}", source.name, compact(&members));
         }
     }
     for output in &manifest.outputs {
-        println!("  {}", output.path);
+        say!("  {}", output.path);
     }
     for note in &manifest.notes {
-        println!("  note: {note}");
+        say!("  note: {note}");
     }
     Ok(())
 }

@@ -12,6 +12,7 @@ use unbraid_io::knowledge::{dictionary_bytes, read_notes, read_soundfont};
 use super::print_json;
 use crate::args::LearnArgs;
 use crate::failure::Failure;
+use crate::output::say;
 use crate::progress::Line;
 
 pub(crate) fn run(args: &LearnArgs) -> Result<(), Failure> {
@@ -41,7 +42,7 @@ pub(crate) fn run(args: &LearnArgs) -> Result<(), Failure> {
     if !args.quiet {
         super::info::print_dictionary(&args.output, &dictionary);
         for note in notes {
-            println!("  note: {note}");
+            say!("  note: {note}");
         }
     }
     Ok(())

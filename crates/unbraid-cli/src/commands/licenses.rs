@@ -1,8 +1,6 @@
 //! Nothing comes in; the notices of everything inside the binary go out.
 
-use std::io::Write as _;
-
-use crate::failure::Failure;
+use crate::output::say;
 
 /// What is said, and where each text stands.
 const TEXTS: [(&str, &str); 9] = [
@@ -41,15 +39,9 @@ const TEXTS: [(&str, &str); 9] = [
     ),
 ];
 
-pub(crate) fn run() -> Result<(), Failure> {
-    let mut out = std::io::stdout().lock();
+pub(crate) fn run() {
     for (title, text) in TEXTS {
         let rule = "=".repeat(72);
-        match write!(out, "{rule}\n{title}\n{rule}\n\n{text}\n") {
-            // A pager that was left in the middle.
-            Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => return Ok(()),
-            other => other.map_err(|error| Failure::Other(error.into()))?,
-        }
+        say!("{rule}\n{title}\n{rule}\n\n{text}");
     }
-    Ok(())
 }

@@ -19,6 +19,7 @@ use unbraid::group::Grouping;
 use unbraid_io::project::{FORMAT_VERSION, Input, Manifest, Objective, Program};
 
 use crate::failure::Failure;
+use crate::output::say;
 use crate::render::Written;
 
 /// The manifest of a result.
@@ -73,15 +74,15 @@ fn json(value: &impl serde::Serialize) -> Result<Value, Failure> {
 /// Print JSON on standard output.
 fn print_json(value: &impl serde::Serialize) -> Result<(), Failure> {
     let text = serde_json::to_string_pretty(value).map_err(|error| Failure::Other(error.into()))?;
-    println!("{text}");
+    say!("{text}");
     Ok(())
 }
 
 /// Print where every component went, and why.
 fn print_why(grouping: &Grouping) {
-    println!("why (component → source, probability, evidence in log-odds):");
+    say!("why (component → source, probability, evidence in log-odds):");
     for component in 0..grouping.components.len() {
-        println!("  {}", grouping.why(component));
+        say!("  {}", grouping.why(component));
     }
 }
 

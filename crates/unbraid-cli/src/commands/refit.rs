@@ -24,6 +24,7 @@ use super::{compact, json, manifest, print_json};
 use crate::args::RefitArgs;
 use crate::failure::Failure;
 use crate::input::{self, Loaded};
+use crate::output::say;
 use crate::progress::Line;
 use crate::render::{Original, Rendering, StemFile};
 
@@ -31,7 +32,7 @@ pub(crate) fn run(args: &RefitArgs) -> Result<(), Failure> {
     if let Some(state) = args.to {
         set_current_state(&args.project, state)?;
         if !args.common.quiet {
-            println!("{}: now at state {state}", args.project.display());
+            say!("{}: now at state {state}", args.project.display());
         }
         return Ok(());
     }
@@ -299,21 +300,23 @@ fn print(
     line: &Line,
 ) {
     let secs = line.elapsed().as_secs_f64();
-    println!("state {state}, from state {from}, in {secs:.1} s");
+    say!("state {state}, from state {from}, in {secs:.1} s");
     if let Some(objective) = &result.objective {
-        println!(
+        say!(
             "  {} iterations in all, objective {:.4e} → {:.4e}",
-            objective.iterations, objective.first, objective.last
+            objective.iterations,
+            objective.first,
+            objective.last
         );
     }
     for (output, members) in result.outputs.iter().zip(grouping.members()) {
-        println!(
+        say!(
             "  {}  components {}",
             target.join(&output.path).display(),
             compact(&members)
         );
     }
     for note in &result.notes {
-        println!("  note: {note}");
+        say!("  note: {note}");
     }
 }

@@ -36,6 +36,7 @@ use super::{compact, describe, json, manifest, print_json, print_why};
 use crate::args::{EffortArgs, HintArgs, KnowledgeArgs, ModelArgs, SeparateArgs};
 use crate::failure::Failure;
 use crate::input::{self, Loaded, is_standard};
+use crate::output::{self, say};
 use crate::progress::Line;
 use crate::render::{Original, Rendering, StemFile};
 use crate::tracks::Tracks;
@@ -52,6 +53,20 @@ pub(crate) fn run(args: &SeparateArgs) -> Result<(), Failure> {
         return to_standard_output(&task);
     }
     batch::run(&task, Tracks::of(&args.files, &args.output)?)
+}
+
+/// One recording into a folder that appears whole, as the studio wants it.
+pub(super) fn into_folder(
+    args: &SeparateArgs,
+    file: &Path,
+    target: &Path,
+    line: &mut Line,
+) -> Result<Manifest, Failure> {
+    let task = Task::new(args)?;
+    match &args.stage_two {
+        Some(folder) => stage_two::into_folder(&task, folder, file, target, line),
+        None => batch::into_folder(&task, file, target, args.common.overwrite, line),
+    }
 }
 
 /// What is wanted of every recording.
@@ -424,14 +439,13 @@ fn to_standard_output(task: &Task<'_>) -> Result<(), Failure> {
     line.finish();
     let path = folder.path().join(&manifest.outputs[0].path);
     let mut stem = File::open(path).context("cannot open the stem that was just made")?;
-    std::io::copy(&mut stem, &mut std::io::stdout().lock())
-        .context("cannot write standard output")?;
+    output::heard(std::io::copy(&mut stem, &mut std::io::stdout().lock()).map(|_| ()));
     Ok(())
 }
 
 fn print(args: &SeparateArgs, file: &Path, target: &Path, written: &Manifest, took: Duration) {
     let secs = took.as_secs_f64();
-    println!(
+    say!(
         "{}: {}, separated in {secs:.1} s",
         file.display(),
         describe(&written.input)
@@ -440,10 +454,10 @@ fn print(args: &SeparateArgs, file: &Path, target: &Path, written: &Manifest, to
     for output in &written.outputs {
         let path = target.join(&output.path);
         let components = grouping.map(|grouping| components_of(&path, grouping));
-        println!("  {}{}", path.display(), components.unwrap_or_default());
+        say!("  {}{}", path.display(), components.unwrap_or_default());
     }
     for note in written.input.notes.iter().chain(&written.notes) {
-        println!("  note: {note}");
+        say!("  note: {note}");
     }
     if args.why
         && let Some(grouping) = grouping

@@ -1,16 +1,28 @@
 //! Recordings or projects come in; a page on this computer goes out.
 
-use anyhow::Context;
-use unbraid_studio::{Settings, serve};
+use std::ffi::OsString;
+use std::path::Path;
+use std::sync::Arc;
 
-use crate::args::StudioArgs;
+use anyhow::Context;
+use clap::Parser;
+use unbraid::factorize::FactorizeConfig;
+use unbraid_io::project::Manifest;
+use unbraid_studio::{Offered, Program, Settings, Watch, serve};
+
+use super::separate::into_folder;
+use crate::args::{Cli, Command, StudioArgs};
 use crate::failure::Failure;
+use crate::offered::offered;
+use crate::output::say;
+use crate::progress::Line;
 
 pub(crate) fn run(args: &StudioArgs) -> Result<(), Failure> {
     let settings = Settings {
         folder: args.folder.clone(),
         port: args.port,
         most_upload_bytes: args.most_upload.saturating_mul(1 << 20),
+        program: Arc::new(CommandLine),
     };
     std::fs::create_dir_all(&args.folder)
         .with_context(|| format!("cannot make {}", args.folder.display()))?;
@@ -24,8 +36,8 @@ pub(crate) fn run(args: &StudioArgs) -> Result<(), Failure> {
             .await
             .map_err(|failure| Failure::Other(failure.into()))?;
         let url = server.url(project);
-        println!("The studio is at {url}");
-        println!("Nothing leaves this computer. Ctrl-C ends it; projects are saved as you go.");
+        say!("The studio is at {url}");
+        say!("Nothing leaves this computer. Ctrl-C ends it; projects are saved as you go.");
         if !args.no_open {
             show(&url);
         }
@@ -58,4 +70,105 @@ fn show(url: &str) {
     command.stdout(std::process::Stdio::null());
     command.stderr(std::process::Stdio::null());
     command.spawn().ok();
+}
+
+/// This program, as the studio asks for it.
+#[derive(Debug)]
+struct CommandLine;
+
+type Answer<T> = Result<T, unbraid_studio::Failure>;
+
+impl Program for CommandLine {
+    fn options(&self) -> Vec<Offered> {
+        offered()
+    }
+
+    fn check(&self, words: &[String]) -> Answer<()> {
+        understood("separate", Path::new("recording.wav"), words).map(|_| ())
+    }
+
+    fn settings(&self, words: &[String], sample_rate: u32) -> Answer<FactorizeConfig> {
+        match understood("factorize", Path::new("recording.wav"), words)? {
+            Command::Factorize(args) => Ok(args.factorize.config(sample_rate)),
+            _ => Err(refused("these are no options of a fit")),
+        }
+    }
+
+    fn separate(
+        &self,
+        recording: &Path,
+        words: &[String],
+        folder: &Path,
+        watch: Watch,
+    ) -> Answer<Manifest> {
+        let words = [words, &["--overwrite".to_owned()]].concat();
+        match understood("separate", recording, &words)? {
+            Command::Separate(args) => {
+                into_folder(&args, recording, folder, &mut Line::for_watch(watch)).map_err(said)
+            }
+            _ => Err(refused("these are no options of `separate`")),
+        }
+    }
+}
+
+/// A command line, taken apart.
+fn understood(command: &str, recording: &Path, words: &[String]) -> Answer<Command> {
+    let mut line: Vec<OsString> = ["unbraid", command].map(OsString::from).to_vec();
+    line.extend(words.iter().map(OsString::from));
+    line.extend([OsString::from("--"), recording.as_os_str().to_owned()]);
+    Cli::try_parse_from(line)
+        .map(|cli| cli.command)
+        .map_err(|error| refused(&plainly(&error.to_string())))
+}
+
+/// What clap says, without what only a terminal needs.
+fn plainly(error: &str) -> String {
+    let lines = error.lines().map(str::trim);
+    let said: Vec<&str> = lines
+        .take_while(|line| !line.starts_with("Usage:") && !line.starts_with("For more information"))
+        .filter(|line| !line.is_empty())
+        .collect();
+    said.join(" ").trim_start_matches("error: ").to_owned()
+}
+
+fn refused(why: &str) -> unbraid_studio::Failure {
+    unbraid_studio::Failure::Refused(why.to_owned())
+}
+
+/// What the command line would say.
+fn said(failure: Failure) -> unbraid_studio::Failure {
+    match failure {
+        Failure::Library(unbraid::Error::Cancelled) => unbraid::Error::Cancelled.into(),
+        Failure::Io(error) => error.into(),
+        other => refused(&match other.hint() {
+            Some(hint) => format!("{other}. {hint}"),
+            None => other.to_string(),
+        }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn words(words: &[&str]) -> Vec<String> {
+        words.iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn options_of_the_page_are_the_command_lines() {
+        let program = CommandLine;
+        let settings = program.settings(&words(&["--components=auto", "--beta=is"]), 8000);
+        let settings = settings.unwrap();
+        assert!(settings.choose_rank && settings.blind.fit.beta == 0.0);
+        program
+            .check(&words(&["--sources=voice,piano", "--hint-strength=0.5"]))
+            .unwrap();
+        let why = |given: &str| program.check(&words(&[given])).unwrap_err().to_string();
+        let said = why("--seed=x");
+        assert!(said.starts_with("invalid value 'x' for '--seed"), "{said}");
+        assert!(!said.contains("--help"), "{said}");
+        assert!(why("--window=round").contains("hamming"));
+        assert!(why("--align").contains("--score"));
+    }
 }

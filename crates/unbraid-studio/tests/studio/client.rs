@@ -3,12 +3,15 @@
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use unbraid::Audio;
+use unbraid::factorize::FactorizeConfig;
 use unbraid_io::audio::{OutputFormat, StemSet};
-use unbraid_studio::{Settings, serve};
+use unbraid_io::project::Manifest;
+use unbraid_studio::{Failure, OfSource, Offered, Program, Settings, Watch, serve};
 
 pub(crate) struct Studio {
     pub(crate) host: String,
@@ -38,6 +41,7 @@ impl Studio {
             folder: folder.path().to_owned(),
             port: 0,
             most_upload_bytes: 4 << 20,
+            program: Arc::new(Short),
         };
         let (say, hear) = std::sync::mpsc::channel();
         std::thread::spawn(move || {
@@ -125,6 +129,51 @@ impl Studio {
             );
             std::thread::sleep(Duration::from_millis(20));
         }
+    }
+}
+
+/// A command line of three options that separates nothing: the real one is tested with the program itself.
+#[derive(Debug)]
+struct Short;
+
+impl Program for Short {
+    fn options(&self) -> Vec<Offered> {
+        let file = unbraid_studio::Value::File {
+            source: OfSource::No,
+            track: false,
+        };
+        let option = |(name, value): (&str, unbraid_studio::Value)| Offered {
+            name: name.to_owned(),
+            short: None,
+            group: "All".to_owned(),
+            help: format!("What {name} is"),
+            value,
+            value_name: String::new(),
+            usual: None,
+            repeats: false,
+        };
+        [
+            ("sources", unbraid_studio::Value::Text),
+            ("melody", file.clone()),
+            ("lyrics", file),
+        ]
+        .map(option)
+        .to_vec()
+    }
+
+    fn check(&self, words: &[String]) -> Result<(), Failure> {
+        match words.iter().find(|word| word.contains("wrong")) {
+            Some(word) => Err(Failure::Refused(format!("`{word}` is not understood"))),
+            None => Ok(()),
+        }
+    }
+
+    fn settings(&self, words: &[String], _: u32) -> Result<FactorizeConfig, Failure> {
+        self.check(words).map(|()| FactorizeConfig::default())
+    }
+
+    fn separate(&self, _: &Path, _: &[String], _: &Path, _: Watch) -> Result<Manifest, Failure> {
+        Err(Failure::Refused("this separates nothing".to_owned()))
     }
 }
 

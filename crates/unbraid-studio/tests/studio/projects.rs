@@ -354,65 +354,81 @@ fn music_is_read_kept_and_written() {
 }
 
 #[test]
-fn a_singer_and_a_piano_are_listened_for_and_add_up() {
+fn what_an_option_needs_is_given_to_the_project_and_named_in_the_command() {
     let studio = Studio::start();
     let id = open(&studio);
     let path = |part: &str| format!("/api/projects/{id}/{part}");
-    studio.ask("POST", &path("export"), br#"{"what":"singer"}"#);
-    assert_eq!(studio.finish(&id)["state"], "failed");
-    let listen = |keep: bool| {
-        let order = json!({ "fast": true, "keep": keep }).to_string();
-        studio.ask("POST", &path("listen"), order.as_bytes());
-        studio.finish(&id)
+    let names: Vec<Value> = {
+        let options = studio.ask("GET", "/api/options", b"").json();
+        let options = options.as_array().unwrap().iter();
+        options.map(|option| option["name"].clone()).collect()
     };
-    let job = listen(false);
-    assert_eq!(job["state"], "done", "{job}");
-    let project = || {
-        studio
-            .ask("GET", &format!("/api/projects/{id}"), b"")
-            .json()
-    };
-    let mut edits = project()["edits"].clone();
-    assert!(
-        !job["result"]["music"]["pitches"]
-            .as_array()
-            .unwrap()
-            .is_empty()
-    );
-    assert_eq!(project()["singer"]["sources"], json!(["voice", "piano"]));
-    let bytes = studio.ask("GET", &path("sound/0"), b"").body;
-    let samples: Vec<f32> = (bytes.chunks_exact(4))
-        .map(|four| f32::from_le_bytes(four.try_into().unwrap()))
-        .collect();
-    assert_eq!(samples.len(), 18 * 8000);
-    let sum = |tracks: std::ops::Range<usize>, n: usize| -> f32 {
-        tracks.map(|track| samples[track * 8000 + n]).sum()
-    };
-    for n in 0..8000 {
-        assert!((sum(0..16, n) - sum(16..18, n)).abs() < 1e-4, "{n}");
-    }
+    assert_eq!(names, ["sources", "melody", "lyrics"]);
 
-    // What was heard is corrected, and listened by.
-    edits["music"] = job["result"]["music"].clone();
+    // The same file again is the one that is there; another of its name gets a number.
+    let give = |part: &str, text: &str| {
+        let answer = studio.ask(
+            "POST",
+            &path(&format!("given?name={part}")),
+            text.as_bytes(),
+        );
+        assert_eq!(answer.status, 200, "{}", answer.json());
+        answer.json()["name"].clone()
+    };
+    assert_eq!(give("f0.csv", "0.0,220\n0.1,221\n"), "f0.csv");
+    assert_eq!(give("f0.csv", "0.0,220\n0.1,221\n"), "f0.csv");
+    assert_eq!(give("f0.csv", "0.0,110\n0.1,111\n"), "f0-2.csv");
+    assert_eq!(give("drums.wav&folder=stems", "RIFF"), "drums.wav");
+    let given = json!([{ "name": "sources", "value": "voice,piano" }, { "name": "melody", "file": "f0-2.csv" }]);
+    let told = studio.ask("POST", &path("told"), given.to_string().as_bytes());
+    let command = told.json()["command"].as_str().unwrap().to_owned();
+    let home = studio.folder.path().display().to_string();
+    assert!(command.starts_with(&format!(
+        "unbraid separate {home}/song.wav --sources voice,piano --melody "
+    )));
+    assert!(
+        command.ends_with("song.unbraid/given/f0-2.csv"),
+        "{command}"
+    );
+
+    // What is not understood is said before anything is begun.
+    for wrong in [
+        json!([{ "name": "sources", "value": "wrong" }]),
+        json!([{ "name": "output", "value": "/tmp" }]),
+        json!([{ "name": "melody", "file": "../song.wav" }]),
+        json!([{ "name": "melody", "value": "/etc/passwd" }]),
+    ] {
+        for part in ["told", "separate"] {
+            let answer = studio.ask("POST", &path(part), wrong.to_string().as_bytes());
+            assert!(
+                matches!(answer.status, 404 | 422),
+                "{wrong}: {}",
+                answer.status
+            );
+        }
+    }
+    studio.ask("POST", &path("separate"), b"[]");
+    let job = studio.finish(&id);
+    assert_eq!(job["state"], "failed", "{job}");
+    assert!(job["error"].as_str().unwrap().contains("separates nothing"));
+
+    // What was drawn and given on the page is there as files, too.
+    let project = studio
+        .ask("GET", &format!("/api/projects/{id}"), b"")
+        .json();
+    let mut edits = project["edits"].clone();
     edits["music"]["words"] =
         json!([{ "onset_secs": 0.1, "offset_secs": 0.4, "text": "la", "note": null }]);
     studio.ask("PUT", &path("edits"), edits.to_string().as_bytes());
-    let again = listen(true);
-    assert_eq!(again["state"], "done", "{again}");
-    assert_eq!(again["result"]["music"]["words"], edits["music"]["words"]);
-    studio.ask("POST", &path("export"), br#"{"what":"singer"}"#);
-    let exported = studio.finish(&id);
+    let own = studio.ask("POST", &path("own"), b"").json();
+    assert_eq!(own["own"], json!({ "lyrics": "words.txt" }));
     assert_eq!(
-        exported["result"]["files"],
-        json!(["stems/voice.wav", "stems/piano.wav"])
-    );
-    let command = exported["result"]["commands"][0].as_str().unwrap();
-    assert!(
-        command.contains("--sources voice,piano --fast"),
-        "{command}"
-    );
-    assert!(
-        command.contains("f0.csv") && command.contains("words.txt"),
-        "{command}"
+        own["given"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|it| it["name"].as_str().unwrap())
+            .collect::<Vec<_>>(),
+        ["f0-2.csv", "f0.csv", "stems", "words.txt"]
     );
 }

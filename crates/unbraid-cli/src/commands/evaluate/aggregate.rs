@@ -11,6 +11,7 @@ use super::counted;
 use super::table::{Median, of_medians, quoted};
 use crate::args::EvaluateArgs;
 use crate::failure::Failure;
+use crate::output::say;
 
 pub(super) fn run(args: &EvaluateArgs, folder: &Path) -> Result<(), Failure> {
     let tracks: Vec<TrackScores> = read_scores_folder(folder)?
@@ -40,12 +41,12 @@ pub(super) fn run(args: &EvaluateArgs, folder: &Path) -> Result<(), Failure> {
         return print_json(&json!({ "tracks": tracks.len(), "medians": targets }));
     }
     if args.csv {
-        println!("source,SDR,ISR,SIR,SAR,tracks,frames,frames_scored");
+        say!("source,SDR,ISR,SIR,SAR,tracks,frames,frames_scored");
         for summary in &summaries {
             let ratios = values(summary).map(|(_, value)| {
                 value.map_or_else(|| "nan".to_owned(), |value| format!("{value:.5}"))
             });
-            println!(
+            say!(
                 "{},{},{},{},{}",
                 quoted(&summary.name),
                 ratios.join(","),
@@ -56,7 +57,7 @@ pub(super) fn run(args: &EvaluateArgs, folder: &Path) -> Result<(), Failure> {
         }
         return Ok(());
     }
-    println!(
+    say!(
         "{}: medians over {}",
         folder.display(),
         counted(tracks.len(), "track")
@@ -72,9 +73,9 @@ pub(super) fn run(args: &EvaluateArgs, folder: &Path) -> Result<(), Failure> {
                 .collect(),
         })
         .collect();
-    println!("{}", of_medians(&medians));
+    say!("{}", of_medians(&medians));
     for summary in &summaries {
-        println!(
+        say!(
             "  {}: {} of {} frames scored, {}",
             summary.name,
             summary.frames_scored,

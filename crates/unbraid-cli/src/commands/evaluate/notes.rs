@@ -7,6 +7,7 @@ use unbraid_io::knowledge::read_score;
 use super::print_json;
 use crate::args::EvaluateArgs;
 use crate::failure::Failure;
+use crate::output::say;
 
 /// What two lists of notes have in common.
 #[derive(Debug, Serialize)]
@@ -34,16 +35,19 @@ pub(super) fn run(args: &EvaluateArgs) -> Result<(), Failure> {
     if args.common.json {
         return print_json(&agreement);
     }
-    println!(
+    say!(
         "{}: {} notes, {} in {}",
         estimate.display(),
         agreement.estimated_notes,
         agreement.reference_notes,
         reference.display()
     );
-    println!(
+    say!(
         "  {:<26} {:>9} {:>9} {:>9}",
-        "", "precision", "recall", "F1"
+        "",
+        "precision",
+        "recall",
+        "F1"
     );
     for (name, scores) in [
         ("onsets within 50 ms", agreement.onsets),
@@ -54,7 +58,7 @@ pub(super) fn run(args: &EvaluateArgs) -> Result<(), Failure> {
             recall,
             f1,
         } = scores;
-        println!("  {name:<26} {precision:>9.3} {recall:>9.3} {f1:>9.3}");
+        say!("  {name:<26} {precision:>9.3} {recall:>9.3} {f1:>9.3}");
     }
     Ok(())
 }

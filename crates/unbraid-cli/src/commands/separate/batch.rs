@@ -21,6 +21,7 @@ use crate::cancel;
 use crate::commands::{print_json, program};
 use crate::cost::{self, PROGRAM_BYTES, Shape};
 use crate::failure::Failure;
+use crate::output::{complain, say};
 use crate::progress::Line;
 use crate::tracks::{Track, Tracks};
 
@@ -51,7 +52,7 @@ pub(super) fn run(task: &Task<'_>, given: Tracks) -> Result<(), Failure> {
             print(args, &track.file, &done.target, &done.manifest, done.took);
         }
         None if !args.common.quiet && !args.common.json => {
-            println!("{}: done before", track.file.display());
+            say!("{}: done before", track.file.display());
         }
         _ => {}
     }
@@ -85,20 +86,30 @@ fn separate(task: &Task<'_>, track: &Track, mut line: Line) -> Result<Option<Don
         }
         overwrite = true;
     }
-    let manifest = if let Some(work) = Work::of(task, &track.file, &target)? {
-        work.run(overwrite, &mut line)?
-    } else {
-        let folder = OutputFolder::create(&target, overwrite)?;
-        let manifest = task.one(&track.file, folder.path(), &mut line)?;
-        folder.commit()?;
-        manifest
-    };
+    let manifest = into_folder(task, &track.file, &target, overwrite, &mut line)?;
     line.finish();
     Ok(Some(Done {
         manifest,
         target,
         took: line.elapsed(),
     }))
+}
+
+/// Separate one recording, in pieces where it has to be, into a folder that appears whole.
+pub(super) fn into_folder(
+    task: &Task<'_>,
+    file: &Path,
+    target: &Path,
+    overwrite: bool,
+    line: &mut Line,
+) -> Result<Manifest, Failure> {
+    if let Some(work) = Work::of(task, file, target)? {
+        return work.run(overwrite, line);
+    }
+    let folder = OutputFolder::create(target, overwrite)?;
+    let manifest = task.one(file, folder.path(), line)?;
+    folder.commit()?;
+    Ok(manifest)
 }
 
 /// What is in a track's folder.
@@ -250,7 +261,7 @@ impl<'a> Run<'a> {
             .filter(|recording| recording.state == BatchState::Failed)
             .collect();
         if !args.common.quiet && !args.common.json {
-            println!(
+            say!(
                 "{} separated, {} done before, {} failed; {} lists them",
                 state.count(BatchState::Done),
                 state.count(BatchState::Kept),
@@ -377,7 +388,7 @@ impl<'a> Run<'a> {
                     format!("{said}: {}", file.display())
                 };
                 if !args.common.quiet {
-                    self.lines.suspend(|| eprintln!("failed: {reason}"));
+                    self.lines.suspend(|| complain!("failed: {reason}"));
                 }
                 recording.error = Some(reason);
             }

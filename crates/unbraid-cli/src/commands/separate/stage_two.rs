@@ -18,6 +18,7 @@ use super::{Task, describe, json, manifest, print_json};
 use crate::args::SeparateArgs;
 use crate::failure::Failure;
 use crate::input;
+use crate::output::say;
 use crate::progress::Line;
 use crate::render::{Original, Written};
 
@@ -40,12 +41,28 @@ struct Stem {
 
 /// Take the stems of a folder further apart.
 pub(super) fn run(task: &Task<'_>, folder: &Path) -> Result<(), Failure> {
-    let (args, sources) = (task.args, &task.sources[..]);
+    let args = task.args;
     let [song] = &args.files[..] else {
         return Err(Failure::usage(
             "--stage-two is about one song: give the recording that the stems were made of",
         ));
     };
+    let target = args.output.join(input::track_name(song));
+    let mut line = Line::new(&song.display().to_string(), args.common.quiet);
+    let result = into_folder(task, folder, song, &target, &mut line)?;
+    line.finish();
+    print(args, song, &target, result)
+}
+
+/// The same into a folder that appears whole.
+pub(super) fn into_folder(
+    task: &Task<'_>,
+    folder: &Path,
+    song: &Path,
+    target: &Path,
+    line: &mut Line,
+) -> Result<Manifest, Failure> {
+    let (args, sources) = (task.args, &task.sources[..]);
     let span = args.common.span()?;
     let input::Loaded {
         recording,
@@ -54,9 +71,7 @@ pub(super) fn run(task: &Task<'_>, folder: &Path) -> Result<(), Failure> {
     } = input::load(song, span)?;
     let song_audio = &recording.audio;
     let stems = stems(folder, song_audio, sources, span)?;
-    let target = args.output.join(input::track_name(song));
-    let output = OutputFolder::create(&target, args.common.overwrite)?;
-    let mut line = Line::new(&song.display().to_string(), args.common.quiet);
+    let output = OutputFolder::create(target, args.common.overwrite)?;
 
     let mut notes = Vec::new();
     let mut separations: Vec<Option<Separation>> = Vec::new();
@@ -68,7 +83,7 @@ pub(super) fn run(task: &Task<'_>, folder: &Path) -> Result<(), Failure> {
             let mut config = task.config_for(&stem.sources, rate);
             config.strokes = task.strokes_at(rate)?;
             config.clues = args.hints.clues(&stem.audio, span)?;
-            let separation = separate(&stem.audio, &config, &mut line)?;
+            let separation = separate(&stem.audio, &config, line)?;
             let of_stem = |note: &String| format!("{}: {note}", stem.name);
             notes.extend(separation.notes.iter().map(of_stem));
             Some(separation)
@@ -135,8 +150,7 @@ pub(super) fn run(task: &Task<'_>, folder: &Path) -> Result<(), Failure> {
     let result = manifest("separate", found, settings, None, None, notes, written);
     write_manifest(output.path(), &result)?;
     output.commit()?;
-    line.finish();
-    print(args, song, &target, result)
+    Ok(result)
 }
 
 fn print(args: &SeparateArgs, song: &Path, target: &Path, result: Manifest) -> Result<(), Failure> {
@@ -144,12 +158,12 @@ fn print(args: &SeparateArgs, song: &Path, target: &Path, result: Manifest) -> R
         return print_json(&[result]);
     }
     if !args.common.quiet {
-        println!("{}: {}", song.display(), describe(&result.input));
+        say!("{}: {}", song.display(), describe(&result.input));
         for output in &result.outputs {
-            println!("  {}", target.join(&output.path).display());
+            say!("  {}", target.join(&output.path).display());
         }
         for note in &result.notes {
-            println!("  note: {note}");
+            say!("  note: {note}");
         }
     }
     Ok(())
