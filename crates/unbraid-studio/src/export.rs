@@ -9,7 +9,7 @@ use unbraid::group::Grouping;
 use unbraid::knowledge::hints::{Hints, Regions};
 use unbraid::knowledge::{Note, Score};
 use unbraid::observe::{Observer, Progress, Stage};
-use unbraid::sharing::{Hinted, Sharing, StemsConfig};
+use unbraid::sharing::{Hinted, Sharing, StemsConfig, compared};
 use unbraid::stems::StemBlocks;
 use unbraid::{Audio, Error};
 use unbraid_io::atomic::OutputFolder;
@@ -59,7 +59,7 @@ pub(crate) fn export(
     let (folder_name, mut names, sharing, commands) = match order.what {
         What::Music => return music(project, state, grouping),
         What::Stems => stems(project, state, grouping, &filled, order)?,
-        What::Components => components(state, grouping, &filled, order)?,
+        What::Components => components(project, state, grouping, &filled, order)?,
     };
     if order.stems.residual {
         names.push("residual".to_owned());
@@ -128,8 +128,12 @@ fn stems(
     let name = |at: &usize| grouping.sources[*at].name.clone();
     let names: Vec<String> = filled.iter().map(|(at, _)| name(at)).collect();
     let members: Vec<Vec<usize>> = filled.iter().map(|(_, members)| members.clone()).collect();
+    let groups = Groups {
+        names: &names,
+        members: &members,
+    };
     let owners = (0..filled.len()).collect();
-    let (sharing, drawn) = under_regions(state, &members, owners, &names, order)?;
+    let (sharing, drawn) = under_regions((project, state), &members, owners, groups, order)?;
     let mut file = None;
     if let Some(regions) = drawn {
         let path = project.folder.join(REGIONS);
@@ -141,6 +145,7 @@ fn stems(
 }
 
 fn components(
+    project: &Project,
     state: &State,
     grouping: &Grouping,
     filled: &[(usize, Vec<usize>)],
@@ -157,28 +162,43 @@ fn components(
     };
     let members: Vec<Vec<usize>> = (0..count).map(|component| vec![component]).collect();
     let owners = (0..count).map(owner).collect();
-    let (sharing, _) = under_regions(state, &members, owners, &sources, order)?;
+    let groups: Vec<Vec<usize>> = filled.iter().map(|(_, members)| members.clone()).collect();
+    let groups = Groups {
+        names: &sources,
+        members: &groups,
+    };
+    let (sharing, _) = under_regions((project, state), &members, owners, groups, order)?;
     let names = (0..count)
         .map(|component| format!("{component:0digits$}"))
         .collect();
     Ok(("components", names, sharing, Vec::new()))
 }
 
-/// How groups of components share the recording out where something is drawn, and what of it counts.
+/// The sources that are written, and the components of each.
+#[derive(Clone, Copy)]
+struct Groups<'a> {
+    names: &'a [String],
+    members: &'a [Vec<usize>],
+}
+
+/// How `parts`, some components each, share the recording out where something is drawn, and what of it counts; `owners` has
+/// the source of every part.
 fn under_regions(
-    state: &State,
-    members: &[Vec<usize>],
+    (project, state): (&Project, &State),
+    parts: &[Vec<usize>],
     owners: Vec<usize>,
-    sources: &[String],
+    groups: Groups<'_>,
     order: Order,
 ) -> Result<(Box<dyn Sharing>, Option<Regions>), Failure> {
     let factorization = &state.fitted.factorization;
-    let sharing: Box<dyn Sharing> = Box::new(factorization.sharing(members, order.stems)?);
-    let regions = regions_of(&state.edits.regions, sources);
-    let hints = Hints::new(factorization.grid(), sources)?.with_regions(&regions)?;
+    let sharing: Box<dyn Sharing> = Box::new(factorization.sharing(parts, order.stems)?);
+    let regions = regions_of(&state.edits.regions, groups.names);
+    let hints = Hints::new(factorization.grid(), groups.names)?.with_regions(&regions)?;
     if hints.is_empty() {
         return Ok((sharing, None));
     }
+    let heard = factorization.sharing(groups.members, order.stems)?;
+    let hints = compared(hints, &heard, &project.audio)?;
     let hinted = Hinted::of_parts(sharing, hints, owners, order.stems.render)?;
     Ok((Box::new(hinted), Some(regions)))
 }

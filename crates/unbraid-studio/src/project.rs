@@ -202,7 +202,13 @@ impl Project {
         };
         let edits = edits.checked(state.fitted.components())?;
         let grouping = edits.group(&state.fitted)?;
-        state.sound = Sound::new(&state.fitted, &edits, &grouping, Some(&state.sound))?;
+        state.sound = Sound::new(
+            &state.fitted,
+            &edits,
+            &grouping,
+            &self.audio,
+            Some(&state.sound),
+        )?;
         state.edits = edits;
         let folder = state_folder(&self.folder, state.fitted.revision);
         state.save(&folder, &self.input, &grouping)?;
@@ -282,7 +288,9 @@ impl Project {
             let state = project.fitted_state()?;
             let grouping = state.edits.group(&state.fitted)?;
             let factorization = state.fitted.factorization.clone();
-            let hints = state.edits.hints(&factorization)?;
+            let hints = state
+                .edits
+                .needed(&factorization, &grouping, &project.audio)?;
             let mut observer = job.observer();
             let spectrogram = factorization.spectrogram(&project.audio, &mut observer)?;
             let config = FitConfig {
@@ -371,7 +379,13 @@ impl Project {
         let grouping = earlier.edits.group(&earlier.fitted)?;
         let mut now = self.now();
         let before = now.state.as_ref().map(|state| &state.sound);
-        earlier.sound = Sound::new(&earlier.fitted, &earlier.edits, &grouping, before)?;
+        earlier.sound = Sound::new(
+            &earlier.fitted,
+            &earlier.edits,
+            &grouping,
+            &self.audio,
+            before,
+        )?;
         let description = earlier.fitted.describe(&grouping, earlier.sound.version);
         now.state = Some(earlier);
         Ok(description)
@@ -394,7 +408,13 @@ impl Project {
         }
         let state = State {
             settings: next.settings,
-            sound: Sound::new(&fitted, &next.edits, &grouping, before.as_ref())?,
+            sound: Sound::new(
+                &fitted,
+                &next.edits,
+                &grouping,
+                &self.audio,
+                before.as_ref(),
+            )?,
             fitted,
             edits: next.edits,
             made: next.made,

@@ -67,29 +67,34 @@ impl Sound {
         fitted: &Fitted,
         edits: &Edits,
         grouping: &Grouping,
+        audio: &Audio,
         before: Option<&Self>,
     ) -> Result<Self, Failure> {
-        let hints = edits.hints(&fitted.factorization)?;
         let owners = owners(grouping);
-        let (of, sharing): (_, Arc<dyn Sharing>) = if hints.is_empty() {
-            let of = (fitted.revision, Regions::default(), Vec::new());
-            (of, fitted.sounds.clone())
+        let drawn = !edits.hints(&fitted.factorization)?.is_empty();
+        let of = if drawn {
+            (fitted.revision, edits.regions.clone(), owners.clone())
         } else {
-            let of = (fitted.revision, edits.regions.clone(), owners.clone());
-            let sounds = Box::new(fitted.sounds.clone());
-            let hinted = Hinted::of_parts(
-                sounds,
+            (fitted.revision, Regions::default(), Vec::new())
+        };
+        if let Some(before) = before.filter(|before| before.of == of) {
+            return Ok(Self {
+                owners,
+                ..before.clone()
+            });
+        }
+        let hints = edits.needed(&fitted.factorization, grouping, audio)?;
+        let sharing: Arc<dyn Sharing> = if hints.is_empty() {
+            fitted.sounds.clone()
+        } else {
+            Arc::new(Hinted::of_parts(
+                Box::new(fitted.sounds.clone()),
                 hints.clone(),
                 owners.clone(),
                 StemsConfig::default().render,
-            )?;
-            (of, Arc::new(hinted))
+            )?)
         };
-        let version = match before {
-            Some(before) if before.of == of => before.version,
-            Some(before) => before.version + 1,
-            None => 0,
-        };
+        let version = before.map_or(0, |before| before.version + 1);
         Ok(Self {
             version,
             sharing,
@@ -130,7 +135,7 @@ impl State {
             Array2::from_shape_vec(shape, rows.concat()).ok()
         });
         let fitted = Arc::new(Fitted::new(revision, factorization, audio, classes)?);
-        let sound = Sound::new(&fitted, &edits, &edits.group(&fitted)?, None)?;
+        let sound = Sound::new(&fitted, &edits, &edits.group(&fitted)?, audio, None)?;
         Ok(Self {
             settings: serde_json::from_value(settings["factorize"].clone()).unwrap_or_default(),
             fitted,

@@ -108,11 +108,14 @@ impl Net {
         let places = logits.as_slice_mut().expect("planes are made contiguous");
         for logits in places.chunks_exact_mut(CLASSES) {
             let most = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-            logits
-                .iter_mut()
-                .for_each(|logit| *logit = (*logit - most).exp());
-            let sum: f32 = logits.iter().sum();
-            logits.iter_mut().for_each(|share| *share /= sum);
+            let mut sum = 0.0;
+            for logit in &mut *logits {
+                *logit = (*logit - most).exp();
+                sum += *logit;
+            }
+            for share in logits {
+                *share /= sum;
+            }
         }
         let classes_first = logits.permuted_axes([2, 0, 1]);
         classes_first.slice_move(ndarray::s![.., .., ..frames])
