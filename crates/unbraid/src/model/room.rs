@@ -95,7 +95,7 @@ mod tests {
         // A second in a hundred frames, all bins below 1 kHz.
         let rings = Room::new(1.0, -6.0, 0.01, 3, 100.0).rings(&dry);
         let db = |x: f32| 20.0 * x.log10();
-        assert_eq!(rings[[0, 1]], 0.0);
+        assert!(rings[[0, 1]].abs() < 1e-12);
         assert!((db(rings[[101, 1]] / rings[[1, 1]]) + 60.0).abs() < 0.1);
         let power: f32 = rings.column(1).iter().map(|x| x * x).sum();
         assert!((10.0 * power.log10() + 6.0).abs() < 0.1, "{power}");
