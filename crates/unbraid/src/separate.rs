@@ -68,14 +68,12 @@ pub struct SeparateConfig {
 }
 
 impl SeparateConfig {
-    /// The dictionary of the first instrument that is known, if it has one.
-    fn dictionary(&self) -> Option<&Dictionary> {
-        self.instruments.first()?.dictionary.as_ref()
-    }
-
-    /// The score of the first instrument that is known, if it has one.
-    fn score(&self) -> Option<&Score> {
-        self.instruments.first()?.score.as_ref()
+    /// What is known of the first source of a kind, if anything is.
+    fn instrument(&self, kind: Kind) -> Option<&Instrument> {
+        let mut sources = self.sources.iter();
+        let source = sources.find(|source| source.kind == Some(kind))?;
+        let mut known = self.instruments.iter();
+        known.find(|known| known.source == source.name)
     }
 }
 
@@ -323,10 +321,15 @@ pub fn is_singer_and_piano(config: &SeparateConfig) -> bool {
         return false;
     };
     let piano = if played(a) { a } else { b };
+    // Of the voice its filters may be known; a dictionary of its spectra is for another recipe.
+    let filters = |known: &Instrument| {
+        let dictionary = known.dictionary.as_ref();
+        known.score.is_none() && dictionary.is_some_and(Dictionary::is_of_filters)
+    };
     let known = config
         .instruments
         .iter()
-        .all(|known| known.source == piano.name);
+        .all(|known| known.source == piano.name || filters(known));
     !by_hand && known && (sung(a) && played(b) || played(a) && sung(b))
 }
 
@@ -355,9 +358,12 @@ fn singer_and_piano(
         let requirement = "false for a voice and a piano: their masks leave nothing over";
         return Err(Error::config("stems.residual", true, requirement));
     }
+    let piano = config.instrument(Kind::Piano);
+    let voice = config.instrument(Kind::Voice);
     let known = Known {
-        piano: config.dictionary(),
-        score: config.score(),
+        piano: piano.and_then(|known| known.dictionary.as_ref()),
+        voice: voice.and_then(|known| known.dictionary.as_ref()),
+        score: piano.and_then(|known| known.score.as_ref()),
         tolerance: config.informed.tolerance,
         melody: config.melody.as_ref(),
         lyrics: config.lyrics.as_ref(),

@@ -5,7 +5,7 @@
 use ndarray::{Array2, Array3, Axis};
 use unbraid::fit::{Term, divergences, fit_jointly};
 use unbraid::knowledge::{Grain, Lyrics, Melody, Note, Pitch, Score, Sung};
-use unbraid::model::{Bands, LowRank, Update, Voice};
+use unbraid::model::{Bands, LowRank, Room, Update, Voice};
 use unbraid::recipe::Instrument;
 use unbraid::separate::SeparateConfig;
 use unbraid::testsignals::{mix, positive};
@@ -205,6 +205,53 @@ fn a_singer_and_a_piano_come_apart_in_either_order() {
     );
     let [first, second] = <[Audio; 2]>::try_from(stems(&mixture, "piano,voice")).unwrap();
     assert_eq!((first, second), (played, sung));
+}
+
+#[test]
+fn a_piano_that_is_not_there_is_silent_and_it_is_said() {
+    let (voice, piano) = singer_and_piano();
+    let silenced = |note: &String| note.starts_with("the piano is silent for 2.");
+    let separation = separate(&voice, &config("voice,piano"), &mut ()).unwrap();
+    assert!(
+        separation.notes.iter().any(silenced),
+        "{:?}",
+        separation.notes
+    );
+    let stems = separation.stems(&voice).unwrap().collect_audio().unwrap();
+    assert!(stems[1].samples().iter().all(|x| *x == 0.0));
+    let mixture = mix(&[&voice, &piano]);
+    let separation = separate(&mixture, &config("voice,piano"), &mut ()).unwrap();
+    let silenced = |note: &String| note.contains("is silent");
+    assert!(
+        !separation.notes.iter().any(silenced),
+        "{:?}",
+        separation.notes
+    );
+}
+
+#[test]
+fn a_voice_in_a_room_is_explained_better_with_the_room() {
+    let (mut played, bands) = (positive((FRAMES, BINS), 5), Bands::mel(8, BINS, 60.0));
+    // A comb that moves at every tenth frame.
+    played.indexed_iter_mut().for_each(|((t, f), x)| {
+        *x = if f % 7 == (t / 10) % 7 { 1.0 } else { 0.0 };
+    });
+    let room = Room::new(1.0, -6.0, 0.02, BINS, 60.0);
+    let voice = || Voice::with_free_filter(played.clone(), bands.clone(), 0.5);
+    let v = &played + &room.rings(&played);
+    let misfit = |rings: bool| {
+        let mut voice = voice();
+        for _ in 0..6 {
+            fit_jointly(v.view(), &mut voice, &mut [], FLOOR, 5, true);
+            if rings {
+                voice.ring(&room);
+            }
+        }
+        let all = divergences(v.view(), &voice, &[], FLOOR, true);
+        all.iter().sum::<f64>()
+    };
+    let (with, without) = (misfit(true), misfit(false));
+    assert!(with < 0.5 * without, "{with} {without}");
 }
 
 #[test]

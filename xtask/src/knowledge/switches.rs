@@ -11,7 +11,8 @@ use unbraid::recipe::voice_piano::VoicePianoConfig;
 use unbraid::recipe::{FreeKind, InformedConfig, note_stft};
 use unbraid::{Audio, SeparateConfig};
 
-use super::scene::{Figures, Known, Scene, Take, dictionary_of, head, notes_and_rest, row};
+use super::scene::{Figures, Known, Scene, Take, head, notes_and_rest, row};
+use crate::piano::dictionary_of;
 use crate::score::downmix;
 
 fn free_voice(

@@ -4,7 +4,7 @@ use unbraid::recipe::voice_piano::VoicePianoConfig;
 
 /// What is known beforehand.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) enum Knowledge {
+pub(super) enum Knowledge {
     /// The notes.
     Score,
     /// The pitch: that of the clean voice by pYIN.
@@ -13,138 +13,125 @@ pub(crate) enum Knowledge {
     Lyrics,
     /// The true voice with this share of the piano, as another program's stem.
     Leaking(f32),
+    /// A piano in the place of the built-in one.
+    Piano(Piano),
+    /// The singer's filters, learnt from the half of the training song that is not mixed.
+    Filters,
 }
 
-use Knowledge::{Leaking, Lyrics, Melody, Score};
+/// A piano that is not built in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Piano {
+    /// The clips', from the notes beside them.
+    Learnt,
+    /// Another instrument.
+    Foreign,
+}
+
+use Knowledge::{Filters, Leaking, Lyrics, Melody, Score};
 
 /// One way of separating a singer from a piano.
 #[derive(Debug)]
-pub(crate) struct Row {
-    pub(crate) name: &'static str,
-    pub(crate) known: &'static [Knowledge],
+pub(super) struct Row {
+    pub(super) name: &'static str,
+    pub(super) known: &'static [Knowledge],
     /// What is changed in the recipe.
-    pub(crate) settings: fn(&mut VoicePianoConfig),
-    /// Whether it is measured on mixtures that were made, too.
-    pub(crate) on_made: bool,
+    pub(super) settings: fn(&mut VoicePianoConfig),
 }
 
-const PLAIN: Row = Row {
-    name: "",
-    known: &[],
-    settings: |_| {},
-    on_made: false,
-};
+const fn known(name: &'static str, known: &'static [Knowledge]) -> Row {
+    Row {
+        name,
+        known,
+        settings: |_| {},
+    }
+}
 
-/// The first is what the others are set against.
-pub(crate) static ROWS: [Row; 22] = [
+const fn with(name: &'static str, settings: fn(&mut VoicePianoConfig)) -> Row {
     Row {
-        name: "default",
-        on_made: true,
-        ..PLAIN
-    },
+        name,
+        known: &[],
+        settings,
+    }
+}
+
+/// What the others are set against.
+pub(super) static DEFAULT: Row = known("default", &[]);
+
+/// What is known beforehand, on the recorded clips.
+pub(super) static KNOWN: [Row; 14] = [
+    with("`--fast`", |c| *c = VoicePianoConfig::fast()),
+    known("`--score`", &[Score]),
+    known("`--melody`, the clean voice's by pYIN", &[Melody]),
+    known("`--lyrics`, phonemes", &[Lyrics]),
+    known("`--score --melody`", &[Score, Melody]),
+    known("`--score --lyrics`", &[Score, Lyrics]),
+    known("`--score --melody --lyrics`", &[Score, Melody, Lyrics]),
+    known(
+        "`--hint`, the true voice with 30 % of the piano",
+        &[Leaking(0.3)],
+    ),
+    known(
+        "`--hint`, the true voice with 60 % of the piano",
+        &[Leaking(0.6)],
+    ),
+    known(
+        "this piano, learnt (layers 1, 4, 16)",
+        &[Knowledge::Piano(Piano::Learnt)],
+    ),
+    known(
+        "this piano, learnt, `--score`",
+        &[Knowledge::Piano(Piano::Learnt), Score],
+    ),
+    known("a foreign piano", &[Knowledge::Piano(Piano::Foreign)]),
     Row {
-        name: "--fast",
-        settings: |c| *c = VoicePianoConfig::fast(),
-        ..PLAIN
+        name: "a foreign piano, taken as it is",
+        known: &[Knowledge::Piano(Piano::Foreign)],
+        settings: |c| c.unlike_db = f32::MAX,
     },
-    Row {
-        name: "--score",
-        known: &[Score],
-        ..PLAIN
-    },
-    Row {
-        name: "--melody",
-        known: &[Melody],
-        ..PLAIN
-    },
-    Row {
-        name: "--lyrics",
-        known: &[Lyrics],
-        ..PLAIN
-    },
-    Row {
-        name: "--score --melody",
-        known: &[Score, Melody],
-        ..PLAIN
-    },
-    Row {
-        name: "--score --lyrics",
-        known: &[Score, Lyrics],
-        ..PLAIN
-    },
-    Row {
-        name: "--score --melody --lyrics",
-        known: &[Score, Melody, Lyrics],
-        ..PLAIN
-    },
-    Row {
-        name: "--hint, 30 % leaking",
-        known: &[Leaking(0.3)],
-        ..PLAIN
-    },
-    Row {
-        name: "--hint, 60 % leaking",
-        known: &[Leaking(0.6)],
-        ..PLAIN
-    },
-    Row {
-        name: "without tuning",
-        settings: |c| c.tuning = false,
-        ..PLAIN
-    },
-    Row {
-        name: "without tracking on its own mask",
-        settings: |c| c.own_mask = false,
-        ..PLAIN
-    },
-    Row {
-        name: "one fit, no mean",
-        settings: |c| c.average = false,
-        ..PLAIN
-    },
-    Row {
-        name: "frames of 93 ms",
-        settings: |c| c.long_frames = false,
-        ..PLAIN
-    },
-    Row {
-        name: "without the fit on short frames",
-        settings: |c| c.short_share = 0.0,
-        ..PLAIN
-    },
-    Row {
-        name: "a third from short frames",
-        settings: |c| c.short_share = 1.0 / 3.0,
-        ..PLAIN
-    },
-    Row {
-        name: "filter of rank 4",
-        settings: |c| c.shapes = 4,
-        ..PLAIN
-    },
-    Row {
-        name: "filter free in every frame",
-        settings: |c| c.shapes = 0,
-        ..PLAIN
-    },
-    Row {
-        name: "slices in any order",
-        settings: |c| c.coupled = false,
-        ..PLAIN
-    },
-    Row {
-        name: "one layer of loudness, the middle",
-        settings: |c| c.one_layer = true,
-        ..PLAIN
-    },
-    Row {
-        name: "mask exponent 1",
-        settings: |c| c.exponent = 1.0,
-        ..PLAIN
-    },
-    Row {
-        name: "mask exponent 2",
-        settings: |c| c.exponent = 2.0,
-        ..PLAIN
-    },
+    known(
+        "a foreign piano, `--score`",
+        &[Knowledge::Piano(Piano::Foreign), Score],
+    ),
+];
+
+/// Each idea on and off, on the recorded clips and on some that were made.
+pub(super) static IDEAS: [Row; 17] = [
+    with("the piano's tuning is not looked for", |c| c.tuning = false),
+    with("frames of 93 ms, not 186", |c| c.long_frames = false),
+    with("a third of the mask from frames of 93 ms", |c| {
+        c.short_share = 1.0 / 3.0;
+    }),
+    with("vowel filter of rank 4, not 10", |c| c.shapes = 4),
+    with("vowel filter free in every frame", |c| c.shapes = 0),
+    with("pitch not tracked again on its own mask", |c| {
+        c.own_mask = false;
+    }),
+    with("one fit, not the mean of three", |c| c.average = false),
+    known("lyrics known (phonemes)", &[Lyrics]),
+    known("this singer's filters known", &[Filters]),
+    known(
+        "this singer's filters and the phonemes known",
+        &[Filters, Lyrics],
+    ),
+    with("slices of a note's life in any order", |c| {
+        c.coupled = false;
+    }),
+    with("notes by a threshold, not as paths", |c| c.paths = false),
+    with("partials of the piano exact multiples", |c| {
+        c.stretched = false;
+    }),
+    with("the room's tail is not looked for", |c| c.room = false),
+    with("one layer of loudness, the middle", |c| c.one_layer = true),
+    with("mask exponent 1, not 1.5", |c| c.exponent = 1.0),
+    with("mask exponent 2", |c| c.exponent = 2.0),
+];
+
+/// The made mixtures that ideas are tried on.
+pub(super) const TRIED: [&str; 5] = [
+    "arpeggio",
+    "arpeggio-voice-10-down",
+    "chords-room",
+    "piano-21-cents-flat",
+    "unison",
 ];

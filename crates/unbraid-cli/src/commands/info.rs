@@ -117,10 +117,16 @@ pub(crate) fn dictionary_lines(dictionary: &Dictionary) -> Vec<String> {
     let keys = set(|atom| atom.key().map(u32::from));
     let layers = set(|atom| Some(atom.velocity.round() as u32));
     let slices = set(|atom| Some(atom.slice as u32));
+    let filters = dictionary.is_of_filters();
     let mut lines = vec![format!(
-        "a dictionary of kind {}: {} templates",
+        "a dictionary of kind {}: {} {}",
         dictionary.kind(),
-        atoms.len()
+        atoms.len(),
+        if filters {
+            "filters of a singer"
+        } else {
+            "templates"
+        }
     )];
     if let (Some(low), Some(high)) = (keys.first(), keys.last()) {
         lines.push(format!(
@@ -128,6 +134,14 @@ pub(crate) fn dictionary_lines(dictionary: &Dictionary) -> Vec<String> {
             keys.len(),
             slices.len()
         ));
+    }
+    let labels: BTreeSet<&str> = atoms.iter().map(|atom| atom.label.as_str()).collect();
+    if filters {
+        let labels: Vec<&str> = labels
+            .into_iter()
+            .filter(|label| !label.is_empty())
+            .collect();
+        lines.push(format!("phonemes: {}", labels.join(" ")));
     }
     let layers: Vec<String> = layers.iter().map(ToString::to_string).collect();
     lines.push(format!("velocities: {}", layers.join(", ")));
@@ -137,7 +151,9 @@ pub(crate) fn dictionary_lines(dictionary: &Dictionary) -> Vec<String> {
         dictionary.sample_rate(),
         stft.window,
         stft.window_len,
-        if dictionary.examples().is_empty() {
+        if filters {
+            ", and any other (filters are smooth)"
+        } else if dictionary.examples().is_empty() {
             " alone (it carries no sounds)"
         } else {
             ", and any other (it carries its sounds)"

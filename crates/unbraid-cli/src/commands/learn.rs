@@ -1,19 +1,25 @@
-//! Single notes come in; a dictionary goes out.
+//! Single notes, or a recording of one source alone, come in; a dictionary goes out.
 
 use std::path::Path;
 
-use unbraid::StftConfig;
-use unbraid::knowledge::{Dictionary, Example, Provenance, learn};
+use unbraid::knowledge::{Dictionary, Example, Grain, Provenance, learn};
+use unbraid::recipe::voice_piano::{VoicePianoConfig, learn_voice};
 use unbraid::recipe::{learn_span, note_stft};
+use unbraid::{Audio, StftConfig};
 use unbraid_io::atomic::OutputFile;
 use unbraid_io::audio::{Span, read_audio};
-use unbraid_io::knowledge::{dictionary_bytes, read_notes, read_soundfont};
+use unbraid_io::knowledge::{
+    dictionary_bytes, read_lyrics, read_melody, read_notes, read_soundfont,
+};
 
 use super::print_json;
 use crate::args::LearnArgs;
 use crate::failure::Failure;
 use crate::output::say;
 use crate::progress::Line;
+
+/// The kind of a singer's dictionary.
+const VOICE: &str = "voice";
 
 pub(crate) fn run(args: &LearnArgs) -> Result<(), Failure> {
     // Before the long work: whether there is a place for the result.
@@ -109,6 +115,9 @@ fn learn_recording(args: &LearnArgs, file: &Path) -> Result<(Dictionary, Vec<Str
         duration_secs: args.duration,
     };
     let audio = read_audio(file, span)?.audio;
+    if let Some(lyrics) = &args.lyrics {
+        return learn_singer(args, file, &audio, lyrics);
+    }
     let rate = audio.sample_rate();
     let stft = args
         .fft_len
@@ -121,6 +130,44 @@ fn learn_recording(args: &LearnArgs, file: &Path) -> Result<(Dictionary, Vec<Str
     let note =
         "its templates have no notes: they may sound anywhere, and serve this transform and rate";
     Ok((dictionary, vec![note.to_owned()]))
+}
+
+/// Learn a singer's filters from a recording of the voice alone and what it sings.
+fn learn_singer(
+    args: &LearnArgs,
+    file: &Path,
+    audio: &Audio,
+    lyrics: &Path,
+) -> Result<(Dictionary, Vec<String>), Failure> {
+    if args.kind != VOICE {
+        return Err(Failure::usage(format!(
+            "--lyrics are of a singer, but --kind is `{}`: say --kind {VOICE}",
+            args.kind
+        )));
+    }
+    let start_secs = args.start.unwrap_or(0.0);
+    let end_secs = start_secs + audio.duration_secs();
+    let lyrics = read_lyrics(lyrics)?.between(start_secs, end_secs);
+    let melody = args.melody.as_deref().map(read_melody).transpose()?;
+    let melody = melody.map(|melody| melody.between(start_secs, end_secs));
+    let dictionary = learn_voice(
+        audio,
+        Some(&lyrics),
+        melody.as_ref(),
+        provenance(args, names(&[file])),
+        &VoicePianoConfig::default(),
+    )?;
+    let mut notes = vec![
+        "its templates are filters of a singer: --dictionary voice=FILE with --sources voice,piano"
+            .to_owned(),
+    ];
+    if lyrics.grain() != Grain::Phonemes {
+        notes.push(
+            "the lyrics are not phonemes: its filters are told by pitch and loudness alone"
+                .to_owned(),
+        );
+    }
+    Ok((dictionary, notes))
 }
 
 fn provenance(args: &LearnArgs, origin: String) -> Provenance {

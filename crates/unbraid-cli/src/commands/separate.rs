@@ -193,6 +193,8 @@ pub(super) fn settings(
             portable: asked.factorize.portable,
             transfer: asked.knowledge.adapt.transfer(),
             adapt_rate: asked.knowledge.adapt.rate(),
+            t60_secs: asked.knowledge.t60,
+            tuning: quality.tuning && !asked.knowledge.no_tuning,
             ..quality
         },
         drums: DrumsConfig {

@@ -245,6 +245,10 @@ fn what_cannot_be_learnt_from_is_refused_with_the_remedy() {
             &["learn", "--from", "piano.wav", "--start", "-1"],
             "--start is at least 0",
         ),
+        (
+            &["learn", "--from", "silence.wav", "--lyrics", "words.txt"],
+            "say --kind voice",
+        ),
         (&["learn"], "NOTES"),
     ] {
         let output = unbraid(dir.path()).args(args).assert().failure();

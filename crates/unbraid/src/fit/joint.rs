@@ -142,8 +142,10 @@ impl<'a> Joint<'a> {
             excitation,
             bands,
             shapes,
+            shapes_update,
             gains,
             breath,
+            rings,
             ..
         } = voice;
         let width = gains.ncols();
@@ -165,7 +167,7 @@ impl<'a> Joint<'a> {
                     let e = excitation.row(frame).to_slice().expect(ROWS);
                     let weights = this.weights.row(frame).to_slice().expect(ROWS);
                     // What does not depend on the gains.
-                    this.others(frame, bands, breath, &mut work);
+                    this.others(frame, bands, (breath, rings.as_ref()), &mut work);
                     work.filter_of(gains, fixed);
                     work.pull_of_bands(this.v.row(frame).to_slice().expect(ROWS), e, bands);
                     match fixed {
@@ -197,7 +199,9 @@ impl<'a> Joint<'a> {
                 sums
             })
             .collect();
-        let Some(shapes) = shapes else { return };
+        let (Some(shapes), Some(rate)) = (shapes, shapes_update.rate()) else {
+            return;
+        };
         let mut pull = Array2::<f32>::zeros(shapes.raw_dim());
         let mut push = pull.clone();
         for (tile_pull, tile_push) in &sums {
@@ -207,7 +211,10 @@ impl<'a> Joint<'a> {
         ndarray::Zip::from(&mut *shapes)
             .and(&pull)
             .and(&push)
-            .for_each(|s, &pull, &push| *s *= ratio(pull, push));
+            .for_each(|s, &pull, &push| {
+                let step = ratio(pull, push);
+                *s *= if rate < 1.0 { step.powf(rate) } else { step };
+            });
         for (mut row, mut gains) in shapes.outer_iter_mut().zip(gains.columns_mut()) {
             let sum = row.sum();
             if sum > 0.0 {
@@ -222,12 +229,17 @@ impl<'a> Joint<'a> {
         &self,
         frame: usize,
         bands: &crate::model::Bands,
-        breath: &Array2<f32>,
+        (breath, rings): (&Array2<f32>, Option<&Array2<f32>>),
         work: &mut Row,
     ) {
         bands.spread(breath.row(frame).to_slice().expect(ROWS), &mut work.others);
         let floor = self.kernel.floor();
         work.others.iter_mut().for_each(|x| *x += floor);
+        if let Some(rings) = rings {
+            let rings = rings.row(frame);
+            let rings = rings.to_slice().expect(ROWS);
+            work.others.iter_mut().zip(rings).for_each(|(x, r)| *x += r);
+        }
         for product in &self.products {
             let product = product.row(frame);
             work.others
@@ -239,7 +251,10 @@ impl<'a> Joint<'a> {
 
     /// Step every term's activations, the breath, and the templates that learn.
     fn step_terms(&mut self, voice: &mut Voice, terms: &mut [Term]) {
-        let base = voice.voiced_model();
+        let mut base = voice.voiced_model();
+        if let Some(rings) = &voice.rings {
+            base += rings;
+        }
         for index in 0..terms.len() {
             self.step_activations(&base, voice, terms, index);
         }

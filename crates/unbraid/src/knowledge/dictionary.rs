@@ -30,6 +30,8 @@ pub struct Atom {
     pub inharmonicity: f32,
     /// The template's sum before it was brought to one: how loud this slice is beside the others.
     pub level: f32,
+    /// Whether the template is a filter, which a voice's harmonics go through, instead of a spectrum.
+    pub filter: bool,
 }
 
 impl Default for Atom {
@@ -41,6 +43,7 @@ impl Default for Atom {
             label: String::new(),
             inharmonicity: 0.0,
             level: 1.0,
+            filter: false,
         }
     }
 }
@@ -281,6 +284,12 @@ impl Dictionary {
     #[must_use]
     pub fn cents(&self) -> f32 {
         self.cents
+    }
+
+    /// Whether its templates are filters of a singer, which `unbraid learn --kind voice` learns, instead of spectra.
+    #[must_use]
+    pub fn is_of_filters(&self) -> bool {
+        self.atoms.iter().all(|atom| atom.filter)
     }
 
     /// The same without the examples: smaller, and for this transform alone.
@@ -628,6 +637,40 @@ impl Dictionary {
         thin
     }
 
+    /// The same strings without stiffness: every partial at a whole multiple of its fundamental. It tells what stretched partials
+    /// are worth.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Analysis`] if the dictionary carries neither mean spectra nor examples.
+    pub fn unstretched(&self) -> Result<Self, Error> {
+        let mut whole = self.with_means()?;
+        let means = whole.means.as_mut().expect("made just above");
+        let hz_per_fine = f64::from(self.sample_rate) / (self.stft.fft_len * FINENESS) as f64;
+        for (atom, mut column) in whole.atoms.iter_mut().zip(means.columns_mut()) {
+            let Some(note) = atom.note.filter(|_| atom.inharmonicity > 0.0) else {
+                continue;
+            };
+            let f0 = hz_of_midi(note - self.cents / 100.0);
+            let (from, to) = ((f0, f64::from(atom.inharmonicity)), (f0, 0.0));
+            let before = column.to_owned();
+            for (fine, out) in column.iter_mut().enumerate() {
+                let hz = relabelled_hz(fine as f64 * hz_per_fine, to, from);
+                *out = at_fine(before.view(), hz / hz_per_fine);
+            }
+            atom.inharmonicity = 0.0;
+        }
+        let ratio = 2.0_f64.powf(f64::from(self.cents) / 1200.0);
+        whole.templates = read_off(
+            means.view(),
+            |hz| hz / ratio,
+            self.sample_rate,
+            self.stft.fft_len,
+        );
+        whole.examples.clear();
+        Ok(whole)
+    }
+
     fn with_means(&self) -> Result<Self, Error> {
         if self.means.is_some() {
             return Ok(self.clone());
@@ -739,6 +782,22 @@ mod tests {
     /// How alike two templates are: the cosine between them.
     fn cosine(a: ndarray::ArrayView1<'_, f32>, b: ndarray::ArrayView1<'_, f32>) -> f32 {
         a.dot(&b) / (a.dot(&a) * b.dot(&b)).sqrt()
+    }
+
+    #[test]
+    fn unstretched_strings_have_their_partials_at_whole_multiples() {
+        let plain = |b| {
+            let stft = StftConfig::with_fft_len(2048);
+            let examples = vec![string(60.0, b, 1.0)];
+            learn("piano", examples, stft, RATE, Provenance::default()).unwrap()
+        };
+        let (stiff, soft) = (plain(1e-3), plain(0.0));
+        let unstretched = stiff.unstretched().unwrap();
+        let alike = |dictionary: &Dictionary| {
+            cosine(dictionary.templates().column(2), soft.templates().column(2))
+        };
+        assert!(alike(&unstretched) > 0.95, "{}", alike(&unstretched));
+        assert!(alike(&stiff) < 0.9, "{}", alike(&stiff));
     }
 
     #[test]

@@ -179,6 +179,7 @@ impl Example {
                 slice,
                 label: self.label.clone(),
                 inharmonicity: 0.0,
+                filter: false,
                 level: spectrum.iter().sum::<f32>() / FINENESS as f32,
             };
             slices.push((atom, spectrum));

@@ -167,6 +167,16 @@ impl Lyrics {
         }
     }
 
+    /// The phoneme that sounds at a moment, without digits of stress, if the lyrics are so fine.
+    #[must_use]
+    pub fn phoneme(&self, secs: f64) -> Option<&str> {
+        if self.grain != Grain::Phonemes {
+            return None;
+        }
+        let piece = self.piece(secs)?;
+        Some(plain(&piece.text))
+    }
+
     /// The MIDI note that is sung at a moment, if the lyrics say so; its octave is not to be relied on.
     #[must_use]
     pub fn note_at(&self, secs: f64) -> Option<f32> {
@@ -180,11 +190,16 @@ fn is_pause(text: &str) -> bool {
     PAUSES.contains(&text.to_lowercase().as_str())
 }
 
-/// Whether a phoneme has no pitch; digits of stress are ignored.
-fn is_unvoiced(phoneme: &str) -> bool {
-    let plain = phoneme
+/// A phoneme without digits of stress.
+fn plain(phoneme: &str) -> &str {
+    phoneme
         .trim()
-        .trim_end_matches(|c: char| c.is_ascii_digit());
+        .trim_end_matches(|c: char| c.is_ascii_digit())
+}
+
+/// Whether a phoneme has no pitch.
+fn is_unvoiced(phoneme: &str) -> bool {
+    let plain = plain(phoneme);
     UNVOICED.contains(&plain) || UNVOICED.contains(&plain.to_lowercase().as_str())
 }
 

@@ -99,6 +99,15 @@ impl Melody {
         self.points.extend(next.points.iter().filter(later));
     }
 
+    /// Let nothing be sung at the moments of which `silent` says so, in seconds.
+    pub fn silence(&mut self, silent: impl Fn(f64) -> bool) {
+        for point in &mut self.points {
+            if silent(point.time_secs) {
+                point.hz = 0.0;
+            }
+        }
+    }
+
     /// What is sung at a moment: between two points with a pitch, the pitch between them; `None` where no point is
     /// near.
     #[must_use]

@@ -5,7 +5,7 @@ use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
 
-use super::Bands;
+use super::{Bands, Room, Update};
 
 /// One singer: a glottal excitation along one pitch, through a smooth filter, and breath.
 ///
@@ -35,8 +35,12 @@ pub struct Voice {
     pub(crate) excitation: Array2<f32>,
     pub(crate) bands: Bands,
     pub(crate) shapes: Option<Array2<f32>>,
+    /// Whether the shapes are learnt, and how fast.
+    pub(crate) shapes_update: Update,
     pub(crate) gains: Array2<f32>,
     pub(crate) breath: Array2<f32>,
+    /// What a room still gives back of earlier frames, `(frames, bins)`: part of the model, and as it is in a fit.
+    pub(crate) rings: Option<Array2<f32>>,
     /// What breath costs in every frame on top of its share of the data: it could explain anything.
     pub(crate) breath_prices: Vec<f32>,
 }
@@ -83,9 +87,38 @@ impl Voice {
             excitation,
             bands,
             shapes: None,
+            shapes_update: Update::Learn,
             gains: Array2::from_elem(shape, 2.0 * level),
             breath: Array2::from_elem(shape, 0.1 * level),
+            rings: None,
             breath_prices: vec![BREATH_PRICE; shape.0],
+        }
+    }
+
+    /// A voice whose filters are sums of shapes that are known, `(shapes, bands)` with rows that add up to one. Their gains start from
+    /// how likely each is, `(shapes, frames)`: one of 0 never sounds. They follow the recording as far as `update` lets them.
+    #[must_use]
+    pub fn with_known_shapes(
+        excitation: Array2<f32>,
+        bands: Bands,
+        shapes: Array2<f32>,
+        likely: ArrayView2<'_, f32>,
+        update: Update,
+        level: f32,
+    ) -> Self {
+        let start = level * 2.0 * bands.count() as f32;
+        let mut gains = likely.t().as_standard_layout().into_owned();
+        for mut row in gains.outer_iter_mut() {
+            let sum = row.sum();
+            if sum > 0.0 {
+                row *= start / sum;
+            }
+        }
+        Self {
+            shapes: Some(shapes),
+            shapes_update: update,
+            gains,
+            ..Self::with_free_filter(excitation, bands, level)
         }
     }
 
@@ -152,9 +185,23 @@ impl Voice {
         model
     }
 
-    /// The whole voice, `(frames, bins)`.
+    /// The whole voice, `(frames, bins)`, with what a room gives back of it.
     #[must_use]
     pub fn model(&self) -> Array2<f32> {
+        let mut model = self.dry_model();
+        if let Some(rings) = &self.rings {
+            model += rings;
+        }
+        model
+    }
+
+    /// Let a room give back what the voice is now: what of every frame is heard in those after it ([`Room::rings`]).
+    pub fn ring(&mut self, room: &Room) {
+        self.rings = Some(room.rings(&self.dry_model()));
+    }
+
+    /// The voice without its room, `(frames, bins)`.
+    fn dry_model(&self) -> Array2<f32> {
         let mut model = self.voiced_model();
         let mut curve = vec![0.0; self.bins()];
         for (mut row, breath) in model.outer_iter_mut().zip(self.breath.outer_iter()) {

@@ -260,6 +260,10 @@ impl Scene<'_> {
                 format!("of one of the sources {}", names.join(", ")),
             ));
         };
+        if (instrument.dictionary.as_ref()).is_some_and(Dictionary::is_of_filters) {
+            let requirement = "of spectra here; filters of a singer serve the sources voice,piano";
+            return Err(Error::config("dictionary", "of filters", requirement));
+        }
         let (stft, sample_rate) = (self.stft.config(), self.audio.sample_rate());
         let whole = match &instrument.dictionary {
             Some(dictionary) if instrument.score.is_none() => dictionary

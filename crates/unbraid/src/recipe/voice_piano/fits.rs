@@ -7,12 +7,18 @@ use super::notes::{RULE, Roll};
 use super::path::Path;
 use super::piano::{Gains, Piano, Templates};
 use super::view::View;
-use super::{Known, VoicePianoConfig};
+use super::{Known, VoicePianoConfig, singer};
 use crate::fit::{FitConfig, NotePrices, Term, fit, note_paths, transfer_gains};
 use crate::knowledge::{HearConfig, Score, Tolerance, weigh, with_confidence};
-use crate::model::{LowRank, Start, Update, Voice};
+use crate::model::{LowRank, ROWS, Start, Update, Voice};
 use crate::spectrogram::Quantity;
 use crate::{Audio, Error, Spectrogram};
+
+/// Rooms that are tried first: small, middle, and large; their tails fall by 60 dB in so many seconds.
+const ROOMS_SECS: [f64; 3] = [0.4, 0.8, 2.0];
+
+/// A room is believed if it leaves less than this share of the divergence without one: dry recordings are explained worse by any.
+const BETTER: f64 = 0.98;
 
 /// Free components of the voice, in the fits that have some.
 const FREE: usize = 20;
@@ -109,19 +115,58 @@ impl Played<'_> {
         })
     }
 
-    /// What lies between the piano's templates and the recording ([`transfer_gains`]).
-    pub(super) fn transfer(&self, view: &View) -> Option<Gains> {
+    /// What lies between the piano's templates and the recording ([`transfer_gains`]), and how far from level that is: the
+    /// standard deviation of the bands' gains in dB, weighted by what the piano has there.
+    pub(super) fn transfer(&self, view: &View) -> Option<(Gains, f32)> {
         let (activations, templates) = self.piano.as_ref()?;
         let piano = activations.dot(&templates.spectra);
         let voice = self.voice.model();
         let (v, bands) = (view.v.view(), Piano::bands(view));
-        Some(transfer_gains(
-            v,
-            piano.view(),
-            voice.view(),
-            &bands,
-            view.floor,
-        ))
+        let gains = transfer_gains(v, piano.view(), voice.view(), &bands, view.floor);
+        let mut weights = vec![0.0; gains.len()];
+        let played = piano.sum_axis(Axis(0));
+        bands.gather(played.as_slice().expect(ROWS), &mut weights);
+        let all = weights.iter().sum::<f32>().max(f32::MIN_POSITIVE);
+        let db: Vec<f32> = gains.iter().map(|gain| 20.0 * gain.log10()).collect();
+        let mean = |of: &dyn Fn(f32) -> f32| {
+            let each = db.iter().zip(&weights);
+            each.map(|(db, weight)| of(*db) * weight).sum::<f32>() / all
+        };
+        let level = mean(&|db| db);
+        let spread = mean(&|db| (db - level).powi(2)).sqrt();
+        Some((gains, spread))
+    }
+
+    /// In how many seconds the room's tail of the voice falls by 60 dB: that of [`ROOMS_SECS`] by which all is explained best,
+    /// if it is explained clearly better than without a room.
+    pub(super) fn t60_secs(&self, view: &View, path: &Path, templates: &Templates) -> Option<f64> {
+        let misfit = |t60_secs: Option<f64>| -> f64 {
+            let view = view.copy().in_room(t60_secs);
+            let e = view.excite(path, 0.3);
+            let voice = Voice::with_free_filter(e, view.bands.clone(), view.level);
+            let mut voice = voice.gated(&path.silent, &path.breathy);
+            let term = self.notes.term(templates, &view, 0.0);
+            let mut terms: Vec<Term> = term.map(|(term, _)| term).into_iter().collect();
+            view.fit(&mut voice, &mut terms, 12);
+            view.divergences(&voice, &terms).iter().sum()
+        };
+        let dry = misfit(None);
+        let [small, middle, large] = ROOMS_SECS;
+        let try_room = |secs: f64| (secs, misfit(Some(secs)));
+        let first = try_room(middle);
+        if first.1 > BETTER * dry {
+            // A room that is much smaller can still be one.
+            let other = try_room(small);
+            return (other.1 < BETTER * dry).then_some(other.0);
+        }
+        let mut best = first;
+        for secs in [small, 0.5 * (small + middle), 1.5 * middle, large] {
+            let other = try_room(secs);
+            if other.1 < best.1 {
+                best = other;
+            }
+        }
+        Some(best.0)
     }
 }
 
@@ -201,24 +246,48 @@ fn free_voice(view: &View, voice: &Array2<f32>, path: &Path, price: f32) -> Opti
     Some(Term { part, price })
 }
 
-/// A first mask, for tracking on it.
+/// What a first separation tells.
+pub(super) struct Rough {
+    /// The voice's share, `(frames, bins)`, for tracking on it.
+    pub(super) mask: Array2<f32>,
+    /// How far the piano is from its templates ([`Played::transfer`]).
+    pub(super) transfer: Option<(Gains, f32)>,
+    /// The room ([`Played::t60_secs`]).
+    pub(super) t60_secs: Option<f64>,
+}
+
+/// A first mask, for tracking on it, and what else it tells.
 pub(super) fn rough_mask(
     view: &View,
     templates: &Templates,
     known: &Known<'_>,
     path: &Path,
     config: &VoicePianoConfig,
-) -> Array2<f32> {
+) -> Rough {
+    let played = find_notes(view, templates, known, path, 18);
+    let transfer = played.transfer(view).filter(|_| !config.transfer);
+    let t60_secs = if config.room && config.t60_secs.is_none() {
+        played.t60_secs(view, path, templates)
+    } else {
+        config.t60_secs
+    };
+    let in_room = view.copy().in_room(t60_secs);
+    let view = &in_room;
     let Played {
         notes,
         voice: heard,
         ..
-    } = find_notes(view, templates, known, path, 18);
+    } = played;
     let piano = notes.term(templates, view, 0.0).map(|(term, _)| term);
     let free = free_voice(view, &heard.model(), path, 0.1);
     let voice = Voice::with_free_filter(heard.excitation, view.bands.clone(), view.level)
         .gated(&path.silent, &path.breathy);
-    Fitted::new(view, voice, piano, free, 25).mask(config.exponent)
+    let mask = Fitted::new(view, voice, piano, free, 25).mask(config.exponent);
+    Rough {
+        mask,
+        transfer,
+        t60_secs,
+    }
 }
 
 /// A fit of a voice, a piano and free components of the voice.
@@ -371,6 +440,14 @@ impl Last<'_> {
         let bands = view.bands.clone();
         let voice = if shapes == 0 {
             Voice::with_free_filter(excitation, bands, view.level)
+        } else if let Some(known) = self.known.voice {
+            let update = match self.config.filter_rate {
+                rate if rate > 0.0 => Update::Adapt { rate },
+                _ => Update::Fixed,
+            };
+            let shapes = singer::shapes(known, view, &bands);
+            let likely = singer::likely(known, view, self.known.lyrics);
+            Voice::with_known_shapes(excitation, bands, shapes, likely.view(), update, view.level)
         } else {
             Voice::with_shapes(excitation, bands, shapes, view.level, 0)
         };

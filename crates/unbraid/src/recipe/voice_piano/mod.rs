@@ -5,12 +5,14 @@
 //! ```
 
 mod fits;
+mod guard;
 mod masked;
 mod notes;
 mod path;
 mod piano;
 mod salience;
 mod share;
+mod singer;
 mod transients;
 mod view;
 
@@ -19,15 +21,16 @@ use std::ops::ControlFlow;
 use serde::{Deserialize, Serialize};
 
 pub use share::VoiceShare;
+pub use singer::learn_voice;
 
 use crate::analysis::glottal::Grid;
 use crate::knowledge::{Dictionary, Lyrics, Melody, Score, Tolerance};
 use crate::mask::Render;
 use crate::observe::{Observer, Progress, Stage};
 use crate::{Audio, Error};
-use fits::{Last, find_notes, rough_mask, share_above};
+use fits::{Last, share_above};
 use path::Tracker;
-use piano::{Piano, moment};
+use piano::{Gains, Piano, moment};
 use transients::transients;
 use view::View;
 
@@ -43,12 +46,17 @@ pub struct VoicePianoConfig {
     pub tuning: bool,
     /// Learn one transfer function for the whole piano: what it, its room and microphones let through beside the dictionary's.
     pub transfer: bool,
+    /// Learn that function all the same if the piano is farther from its templates than so many dB, as the standard deviation of
+    /// what bands are multiplied by: it is another piano than the dictionary's.
+    pub unlike_db: f32,
     /// How far every template follows the recording by itself in the last fits, as the exponent of its steps from 0 to 1.
     pub adapt_rate: f32,
     /// Track the pitch once more, on the model's own voice.
     pub own_mask: bool,
     /// Shapes of the vowel filter; 0 leaves every frame a filter of its own.
     pub shapes: usize,
+    /// How far the filters of a singer who is known follow the recording, as the exponent of their steps from 0 to 1.
+    pub filter_rate: f32,
     /// Average the masks of three fits, instead of taking the first's.
     pub average: bool,
     /// Frames of the last fits are 186 ms, instead of 93 ms.
@@ -61,6 +69,14 @@ pub struct VoicePianoConfig {
     pub paths: bool,
     /// One template for every slice of a note's life, of a loudness between the layers that were learnt: half the work.
     pub one_layer: bool,
+    /// Partials of the piano's templates lie where its strings have them, stretched; otherwise at whole multiples of the fundamental.
+    pub stretched: bool,
+    /// Find out whether the voice sounds in a room, whose tail stays with it.
+    pub room: bool,
+    /// In how many seconds that tail falls by 60 dB, if it is known; 0 is no room.
+    pub t60_secs: Option<f64>,
+    /// Silence a source where only the other can be heard.
+    pub guard: bool,
     /// How sharp masks are: shares are of the models to this power.
     pub exponent: f32,
     /// The range of the voice in Hz.
@@ -69,6 +85,8 @@ pub struct VoicePianoConfig {
     pub highest_hz: f64,
     /// Updates of the tracking fit.
     pub tracking_iterations: usize,
+    /// Pitches of every frame that are tried beside the piano.
+    pub candidates: usize,
     /// Updates of every last fit.
     pub iterations: usize,
     /// Use plain instructions only, so that the same bytes come out on every machine.
@@ -80,19 +98,26 @@ impl Default for VoicePianoConfig {
         Self {
             tuning: true,
             transfer: false,
+            unlike_db: 2.5,
             adapt_rate: 0.0,
             own_mask: true,
             shapes: 10,
+            filter_rate: 0.0,
             average: true,
             long_frames: true,
             short_share: 0.0,
             coupled: true,
             paths: true,
             one_layer: false,
+            stretched: true,
+            guard: true,
+            room: true,
+            t60_secs: None,
             exponent: 1.5,
             lowest_hz: 75.0,
             highest_hz: 1100.0,
             tracking_iterations: 30,
+            candidates: 10,
             iterations: 18,
             portable: false,
         }
@@ -107,7 +132,9 @@ impl VoicePianoConfig {
             tuning: false,
             own_mask: false,
             average: false,
+            room: false,
             one_layer: true,
+            candidates: 4,
             tracking_iterations: 12,
             iterations: 12,
             ..Self::default()
@@ -139,6 +166,13 @@ impl VoicePianoConfig {
             let field = "voice_piano.adapt_rate";
             return Err(Error::config(field, self.adapt_rate, "from 0 to 1"));
         }
+        if !(0.0..=1.0).contains(&self.filter_rate) {
+            let field = "voice_piano.filter_rate";
+            return Err(Error::config(field, self.filter_rate, "from 0 to 1"));
+        }
+        if let Some(secs) = self.t60_secs.filter(|secs| !(0.0..=20.0).contains(secs)) {
+            return Err(Error::config("voice_piano.t60_secs", secs, "from 0 to 20"));
+        }
         if self.shapes > 100 {
             return Err(Error::config(
                 "voice_piano.shapes",
@@ -155,6 +189,8 @@ impl VoicePianoConfig {
 pub struct Known<'a> {
     /// How the piano sounds; without, it is the one that comes with the program.
     pub piano: Option<&'a Dictionary>,
+    /// The filters of the singer ([`learn_voice`]); without, they are learnt on the recording.
+    pub voice: Option<&'a Dictionary>,
     /// What it plays.
     pub score: Option<&'a Score>,
     /// How far the recording may be from its score.
@@ -179,6 +215,12 @@ pub struct VoicePiano {
     pub score: Score,
     /// How far the piano is tuned above its templates.
     pub tuning_cents: f64,
+    /// What was silenced, because only the other of the two can be heard there, and by what figures.
+    pub guarded: Vec<String>,
+    /// How far the piano is from its templates, in dB, if it is so far that what lies between was learnt unasked.
+    pub unlike_db: Option<f32>,
+    /// In how many seconds the room's tail of the voice falls by 60 dB, if there is a room.
+    pub t60_secs: Option<f64>,
 }
 
 /// Moments of keys' lives that the last fits use at most: the rest of the keyboard is silent.
@@ -209,6 +251,10 @@ const MOST_MOMENTS: usize = 150;
 ///   estimation and musical audio source separation*, IEEE JSTSP 2011.
 /// - S. Ewert, M. Müller, *Score-informed source separation for music signals*, Multimodal Music
 ///   Processing, 2012.
+#[expect(
+    clippy::too_many_lines,
+    reason = "the recipe, step by step in its order"
+)]
 pub fn voice_piano(
     audio: &Audio,
     known: &Known<'_>,
@@ -230,11 +276,11 @@ pub fn voice_piano(
         }
     };
     let short = View::new(audio, 4, config.portable, &mut ())?;
-    let piano = Piano::new(known.piano, &short, config.one_layer)?;
+    let short = short.in_room(config.t60_secs);
     let mut tracker = Tracker {
         transients: transients(audio, &short)?,
         view: &short,
-        piano: &piano,
+        piano: Piano::new(known.piano, &short, config)?,
         grid: Grid::new(config.lowest_hz, config.highest_hz, 5),
         known,
         config,
@@ -252,39 +298,45 @@ pub fn voice_piano(
         }
     }
     let mut gains = None;
-    let other;
     if config.transfer {
-        let kept = tracked.moments(MOST_MOMENTS);
-        let templates = piano.templates(cents, |atom| kept.contains(&moment(atom)))?;
-        let played = find_notes(&short, &templates, known, &tracked.path, 18);
-        gains = played.transfer(&short);
-        other = Piano::new(known.piano, &short, config.one_layer)?.through(gains.as_ref(), &short);
-        tracker.piano = &other;
-        tracked = tracker.track(cents)?;
+        gains = tracker.learn_transfer(cents, &mut tracked)?;
     }
-    let piano = tracker.piano;
     report(4)?;
     let hint = tracker.hinted(audio)?;
-    if let Some(hint) = &hint {
-        tracker.retrack(&mut tracked, hint);
+    tracker.agree(&mut tracked, hint.as_ref());
+    let (mut unlike_db, mut t60_secs) = (None, config.t60_secs);
+    let rough = config.own_mask.then(|| tracker.rough(cents, &tracked));
+    let rough = rough.transpose()?;
+    if let Some(rough) = &rough {
+        t60_secs = rough.t60_secs;
     }
-    let kept = tracked.moments(MOST_MOMENTS);
-    if config.own_mask {
-        let templates = piano.templates(cents, |atom| kept.contains(&moment(atom)))?;
-        let mut first = rough_mask(&short, &templates, known, &tracked.path, config);
+    let found = tracker.doubted(cents, &tracked, t60_secs)?;
+    if let Some(mut rough) = rough {
+        let another = |(_, spread_db): &(Gains, f32)| *spread_db > config.unlike_db;
+        let transfer = rough.transfer.take().filter(another);
+        if let Some((learnt, spread_db)) = transfer.filter(|_| !guard::is_absent(found[1].as_ref()))
+        {
+            tracked = tracker.through(&learnt, cents)?;
+            tracker.agree(&mut tracked, hint.as_ref());
+            rough = tracker.rough(cents, &tracked)?;
+            (gains, unlike_db) = (Some(learnt), Some(spread_db));
+        }
+        let mut mask = rough.mask;
         if let Some(hint) = &hint {
-            first.zip_mut_with(hint, |mask, hint| *mask = 0.5 * (*mask + hint));
+            mask.zip_mut_with(hint, |mask, hint| *mask = 0.5 * (*mask + hint));
         }
         report(5)?;
-        tracker.retrack(&mut tracked, &first);
+        tracker.retrack(&mut tracked, &mask);
     }
     report(6)?;
 
-    let path = tracked.path;
     let hops = if config.long_frames { 8 } else { 4 };
     let long = View::new(audio, hops, config.portable, &mut ())?;
-    let brief = piano.templates(cents, |atom| kept.contains(&moment(atom)))?;
-    let piano = Piano::new(known.piano, &long, config.one_layer)?.through(gains.as_ref(), &long);
+    let long = long.in_room(t60_secs);
+    let brief = tracker.brief(cents, &tracked)?;
+    let kept = tracked.moments(MOST_MOMENTS);
+    let path = tracked.path;
+    let piano = Piano::new(known.piano, &long, config)?.through(gains.as_ref(), &long);
     let templates = piano.templates(cents, |atom| kept.contains(&moment(atom)))?;
     let last = Last {
         audio,
@@ -294,10 +346,11 @@ pub fn voice_piano(
         path: &path,
         config,
     };
-    let last = last.fits()?;
+    let mut last = last.fits()?;
+    let mut melody = path.melody(long.hop_secs());
+    let guarded = guard::silence(&mut last, &mut melody, &found, long.hop_secs());
     let above = share_above(&last.mask, &long.v);
     report(8)?;
-    let hop_secs = long.hop_secs();
     Ok(VoicePiano {
         sharing: VoiceShare {
             stft: long.stft,
@@ -306,9 +359,12 @@ pub fn voice_piano(
             voice_first: true,
             render: Render::Ratio { exponent: 1.0 },
         },
-        melody: path.melody(hop_secs),
+        melody,
         score: last.score,
         tuning_cents: cents,
+        guarded,
+        unlike_db,
+        t60_secs: t60_secs.filter(|secs| *secs > 0.0),
     })
 }
 
@@ -320,12 +376,22 @@ impl VoicePiano {
         let hop_secs = points.get(1).map_or(0.0, |point| point.time_secs);
         let voiced = points.iter().filter(|point| point.hz > 0.0).count();
         let secs = |frames: usize| frames as f64 * hop_secs;
-        vec![format!(
+        let mut notes = vec![format!(
             "the piano is tuned {:+.0} cents from 440 Hz and plays {} notes; a pitch was heard in {:.1} of {:.1} s",
             self.tuning_cents,
             self.score.notes.len(),
             secs(voiced),
             secs(points.len())
-        )]
+        )];
+        notes.extend(self.guarded.iter().cloned());
+        notes.extend(self.t60_secs.map(|secs| {
+            format!("the voice sounds in a room whose tail falls by 60 dB in about {secs:.1} s")
+        }));
+        notes.extend(self.unlike_db.map(|db| {
+            format!(
+                "the piano is {db:.1} dB unlike its dictionary from band to band: one filter for all of its notes was learnt, which wins back a part; a dictionary of this very piano would win more"
+            )
+        }));
+        notes
     }
 }

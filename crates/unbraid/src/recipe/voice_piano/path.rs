@@ -5,11 +5,13 @@ use std::collections::BTreeSet;
 use ndarray::{Array2, Axis, s};
 use unbraid_kernel::Isa;
 
+use super::fits::{Rough, find_notes, rough_mask};
+use super::guard::{Presence, doubted};
 use super::masked::share_of;
-use super::piano::{Moment, Piano, Templates, moment};
+use super::piano::{Gains, Moment, Piano, Templates, moment};
 use super::salience::{Scene, peaks, shares};
 use super::view::View;
-use super::{Known, VoicePianoConfig};
+use super::{Known, MOST_MOMENTS, VoicePianoConfig};
 use crate::analysis::glottal::{Grid, agreement, combs};
 use crate::analysis::viterbi::{Moves, best_path};
 use crate::knowledge::{Melody, Pitch, Sound, midi_of_hz};
@@ -62,8 +64,6 @@ const BELIEVED: f32 = 0.5;
 /// Half a semitone's unsteadiness, for combs on a grid.
 const GRID_SPREAD_CENTS: f64 = 40.0;
 
-const CANDIDATES: usize = 10;
-
 /// The most templates that candidates are tried beside.
 const MOST_TEMPLATES: usize = 220;
 
@@ -101,7 +101,7 @@ pub(super) struct Tracker<'a> {
     pub(super) view: &'a View,
     /// What does not hold its pitch.
     pub(super) transients: Array2<f32>,
-    pub(super) piano: &'a Piano,
+    pub(super) piano: Piano,
     pub(super) grid: Grid,
     pub(super) known: &'a Known<'a>,
     pub(super) config: &'a VoicePianoConfig,
@@ -162,7 +162,7 @@ impl Tracker<'_> {
         let both = ndarray::Zip::from(&salience)
             .and(&rest)
             .map_collect(|a, b| (a * b).sqrt());
-        let candidates = peaks(&both, CANDIDATES);
+        let candidates = peaks(&both, self.config.candidates.max(1));
         let keep = most_active(&mixture.piano, MOST_TEMPLATES);
         let kept = templates.select(&keep);
         let allowed = allowed
@@ -292,6 +292,61 @@ impl Tracker<'_> {
         self.follow(&mut tracked.path);
     }
 
+    /// The same with a stem that is known, if one is.
+    pub(super) fn agree(&self, tracked: &mut Tracked, hint: Option<&Array2<f32>>) {
+        if let Some(hint) = hint {
+            self.retrack(tracked, hint);
+        }
+    }
+
+    /// Find the pitch path anew behind a transfer function, which stays.
+    pub(super) fn through(&mut self, gains: &Gains, cents: f64) -> Result<Tracked, Error> {
+        let piano = Piano::new(self.known.piano, self.view, self.config)?;
+        self.piano = piano.through(Some(gains), self.view);
+        self.track(cents)
+    }
+
+    /// Learn a transfer function, and find the pitch path anew behind it.
+    pub(super) fn learn_transfer(
+        &mut self,
+        cents: f64,
+        tracked: &mut Tracked,
+    ) -> Result<Option<Gains>, Error> {
+        let templates = self.brief(cents, tracked)?;
+        let played = find_notes(self.view, &templates, self.known, &tracked.path, 18);
+        let Some((gains, _)) = played.transfer(self.view) else {
+            return Ok(None);
+        };
+        *tracked = self.through(&gains, cents)?;
+        Ok(Some(gains))
+    }
+
+    /// The templates of the moments that are most active.
+    pub(super) fn brief(&self, cents: f64, tracked: &Tracked) -> Result<Templates, Error> {
+        let kept = tracked.moments(MOST_MOMENTS);
+        self.piano
+            .templates(cents, |atom| kept.contains(&moment(atom)))
+    }
+
+    /// When the voice, and the piano, is there, as far as that may be doubted.
+    pub(super) fn doubted(
+        &self,
+        cents: f64,
+        tracked: &Tracked,
+        t60_secs: Option<f64>,
+    ) -> Result<[Option<Presence>; 2], Error> {
+        let templates = self.brief(cents, tracked)?;
+        let (path, known) = (&tracked.path, (self.known, self.config));
+        Ok(doubted(self.view, &templates, path, t60_secs, known))
+    }
+
+    /// A first separation with these alone.
+    pub(super) fn rough(&self, cents: f64, tracked: &Tracked) -> Result<Rough, Error> {
+        let templates = self.brief(cents, tracked)?;
+        let (view, known, config) = (self.view, self.known, self.config);
+        Ok(rough_mask(view, &templates, known, &tracked.path, config))
+    }
+
     /// How many cents the piano is above its templates: the minimum of the divergence over tunings.
     pub(super) fn tune(&self, tracked: &Tracked) -> Result<f64, Error> {
         const EVERY: usize = 3;
@@ -305,6 +360,7 @@ impl Tracker<'_> {
             v: third(&self.view.v),
             stft: self.view.stft.clone(),
             bands: self.view.bands.clone(),
+            room: None,
             ..*self.view
         };
         let e = third(&self.view.excite(&tracked.path, 0.0));

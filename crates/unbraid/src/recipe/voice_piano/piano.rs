@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use ndarray::{Array2, s};
 
+use super::VoicePianoConfig;
 use super::view::View;
 use crate::Error;
 use crate::knowledge::{Atom, Dictionary, Score, Tolerance, built_in_piano};
@@ -53,17 +54,26 @@ impl Piano {
     pub(super) fn new(
         known: Option<&Dictionary>,
         view: &View,
-        one_layer: bool,
+        config: &VoicePianoConfig,
     ) -> Result<Self, Error> {
-        let config = view.stft.config();
+        if known.is_some_and(Dictionary::is_of_filters) {
+            let requirement = "spectra of a piano's notes; filters of a singer go to the voice";
+            return Err(Error::config("dictionary", "of filters", requirement));
+        }
+        let stft = view.stft.config();
         let learnt = match known {
             Some(dictionary) => dictionary
                 .with_layers(MOST_LAYERS)
-                .at(config, view.sample_rate)?,
-            None => built_in_piano(config, view.sample_rate)?,
+                .at(stft, view.sample_rate)?,
+            None => built_in_piano(stft, view.sample_rate)?,
         };
         let whole = learnt.completed(KEYS, REACH_SEMITONES, true)?;
-        let whole = if one_layer {
+        let whole = if config.stretched {
+            whole
+        } else {
+            whole.unstretched()?
+        };
+        let whole = if config.one_layer {
             middle_layer(&whole)?
         } else {
             whole

@@ -5,7 +5,7 @@ use ndarray::{Array2, Axis, s};
 use super::path::Path;
 use crate::analysis::glottal::{Smear, excitation};
 use crate::fit::{Term, divergences, fit_jointly};
-use crate::model::{Bands, LowRank, Update, Voice};
+use crate::model::{Bands, LowRank, Room, Update, Voice};
 use crate::observe::Observer;
 use crate::spectrogram::{Channels, Quantity};
 use crate::{Audio, Error, Spectrogram, Stft, StftConfig, Window};
@@ -15,6 +15,12 @@ pub(super) const MODELLED_HZ: f64 = 11_025.0;
 
 /// The hop at 44.1 kHz, and so its duration at any rate.
 const HOP_SECS: f64 = 1024.0 / 44_100.0;
+
+/// After so many iterations of a fit the tail of the voice is made anew.
+const ITERATIONS_PER_TAIL: usize = 4;
+
+/// How loud the tail of a room is beside what it is of.
+const TAIL_DB: f64 = -6.0;
 
 /// Bands of the voice's filter.
 const BANDS: usize = 30;
@@ -53,6 +59,8 @@ pub(super) struct View {
     pub(super) floor: f32,
     pub(super) level: f32,
     pub(super) portable: bool,
+    /// What gives the voice back, if anything does.
+    pub(super) room: Option<Room>,
 }
 
 impl View {
@@ -84,6 +92,7 @@ impl View {
             sample_rate,
             v,
             portable,
+            room: None,
         })
     }
 
@@ -128,15 +137,48 @@ impl View {
         Term { part, price }
     }
 
+    /// The same once more.
+    pub(super) fn copy(&self) -> Self {
+        Self {
+            stft: self.stft.clone(),
+            v: self.v.clone(),
+            bands: self.bands.clone(),
+            room: self.room.clone(),
+            ..*self
+        }
+    }
+
+    /// The same in a room of which so much is known.
+    pub(super) fn in_room(mut self, t60_secs: Option<f64>) -> Self {
+        self.room = self.room_of(t60_secs, 1);
+        self
+    }
+
+    /// That room, for every so many frames.
+    pub(super) fn room_of(&self, t60_secs: Option<f64>, every: usize) -> Option<Room> {
+        let hop_secs = self.hop_secs() * every as f64;
+        let room = |t60| Room::new(t60, TAIL_DB, hop_secs, self.v.ncols(), self.bin_hz());
+        t60_secs.filter(|t60| *t60 > 0.0).map(room)
+    }
+
     pub(super) fn fit(&self, voice: &mut Voice, terms: &mut [Term], iterations: usize) {
-        fit_jointly(
-            self.v.view(),
-            voice,
-            terms,
-            self.floor,
-            iterations,
-            self.portable,
-        );
+        let fit = |voice: &mut Voice, terms: &mut [Term], iterations| {
+            let (v, floor) = (self.v.view(), self.floor);
+            fit_jointly(v, voice, terms, floor, iterations, self.portable);
+        };
+        let Some(room) = &self.room else {
+            return fit(voice, terms, iterations);
+        };
+        // The tail is of what the voice is so far.
+        let mut left = iterations;
+        while left > 0 {
+            let now = left.min(ITERATIONS_PER_TAIL);
+            fit(voice, terms, now);
+            left -= now;
+            if left > 0 {
+                voice.ring(room);
+            }
+        }
     }
 
     pub(super) fn divergences(&self, voice: &Voice, terms: &[Term]) -> Vec<f64> {
