@@ -33,7 +33,14 @@ fn every_answer_of_where_is_names_a_file_and_something_in_it() {
         let code =
             fs::read_to_string(root().join(file)).unwrap_or_else(|_| panic!("no {file}: {line}"));
         let defined = [
-            "fn ", "struct ", "enum ", "trait ", "const ", "mod ", "class ",
+            "fn ",
+            "struct ",
+            "enum ",
+            "trait ",
+            "const ",
+            "mod ",
+            "class ",
+            "function ",
         ]
         .iter()
         .any(|keyword| code.contains(&format!("{keyword}{name}")));
