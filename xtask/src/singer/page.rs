@@ -278,9 +278,14 @@ pub(super) fn alone(clips: &[(&str, [Alone; 2])]) -> String {
             .iter()
             .map(|(_, both)| both[at].below_db())
             .fold(f64::INFINITY, f64::min);
+        let least = if least.is_finite() {
+            format!(", the least is {least:.1} dB")
+        } else {
+            " (silent in all)".to_owned()
+        };
         writeln!(
             text,
-            "\nThe {what} alone: at least 40 dB in {enough} of {}, the least is {least:.1} dB.",
+            "\nThe {what} alone: at least 40 dB in {enough} of {}{least}.",
             clips.len()
         )
         .expect(CANNOT);
