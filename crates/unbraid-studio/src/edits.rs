@@ -1,14 +1,12 @@
 //! What a person decided: the sources, which components are theirs, how loud they are, and what was drawn.
 
 use serde::{Deserialize, Serialize};
-use unbraid::Audio;
 use unbraid::factorize::Factorization;
 use unbraid::group::{
     Basis, DecidedBy, Grouping, Kind, Overrides, Source, group_by, parse_sources,
 };
 use unbraid::knowledge::hints::{Hints, Regions};
 use unbraid::refit::Wish;
-use unbraid::sharing::{StemsConfig, compared};
 
 use crate::failure::Failure;
 use crate::fitted::Fitted;
@@ -137,21 +135,6 @@ impl Edits {
     pub(crate) fn hints(&self, factorization: &Factorization) -> Result<Hints, Failure> {
         let names: Vec<&str> = self.sources.iter().map(|s| s.name.as_str()).collect();
         Ok(Hints::new(factorization.grid(), &names)?.with_regions(&self.regions)?)
-    }
-
-    /// The same as far as it says more than what is heard of the sources without it ([`compared`]).
-    pub(crate) fn needed(
-        &self,
-        factorization: &Factorization,
-        grouping: &Grouping,
-        audio: &Audio,
-    ) -> Result<Hints, Failure> {
-        let hints = self.hints(factorization)?;
-        if hints.is_empty() {
-            return Ok(hints);
-        }
-        let heard = factorization.sharing(&grouping.members(), StemsConfig::default())?;
-        Ok(compared(hints, &heard, audio)?)
     }
 
     /// Which source every component belongs to, and why: a person's choice, or else what features, the network and the

@@ -9,7 +9,7 @@ use unbraid::group::Grouping;
 use unbraid::knowledge::hints::{Hints, Regions};
 use unbraid::knowledge::{Note, Score};
 use unbraid::observe::{Observer, Progress, Stage};
-use unbraid::sharing::{Hinted, Sharing, StemsConfig, compared};
+use unbraid::sharing::{Hinted, Sharing, StemsConfig};
 use unbraid::stems::StemBlocks;
 use unbraid::{Audio, Error};
 use unbraid_io::atomic::OutputFolder;
@@ -197,8 +197,7 @@ fn under_regions(
     if hints.is_empty() {
         return Ok((sharing, None));
     }
-    let heard = factorization.sharing(groups.members, order.stems)?;
-    let hints = compared(hints, &heard, &project.audio)?;
+    let hints = factorization.compared(hints, groups.members, order.stems, &project.audio)?;
     let hinted = Hinted::of_parts(sharing, hints, owners, order.stems.render)?;
     Ok((Box::new(hinted), Some(regions)))
 }

@@ -12,6 +12,7 @@ use unbraid::fit::FitConfig;
 use unbraid::group::{Grouping, Kind};
 use unbraid::knowledge::hints::Regions;
 use unbraid::refit::{Wish, owners};
+use unbraid::sharing::StemsConfig;
 use unbraid_io::audio::{Span, read_audio};
 use unbraid_io::knowledge::write_regions;
 use unbraid_io::project::{
@@ -288,9 +289,9 @@ impl Project {
             let state = project.fitted_state()?;
             let grouping = state.edits.group(&state.fitted)?;
             let factorization = state.fitted.factorization.clone();
-            let hints = state
-                .edits
-                .needed(&factorization, &grouping, &project.audio)?;
+            let (members, stems) = (grouping.members(), StemsConfig::default());
+            let hints = state.edits.hints(&factorization)?;
+            let hints = factorization.compared(hints, &members, stems, &project.audio)?;
             let mut observer = job.observer();
             let spectrogram = factorization.spectrogram(&project.audio, &mut observer)?;
             let config = FitConfig {

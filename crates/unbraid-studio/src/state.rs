@@ -71,11 +71,11 @@ impl Sound {
         before: Option<&Self>,
     ) -> Result<Self, Failure> {
         let owners = owners(grouping);
-        let drawn = !edits.hints(&fitted.factorization)?.is_empty();
-        let of = if drawn {
-            (fitted.revision, edits.regions.clone(), owners.clone())
-        } else {
+        let hints = edits.hints(&fitted.factorization)?;
+        let of = if hints.is_empty() {
             (fitted.revision, Regions::default(), Vec::new())
+        } else {
+            (fitted.revision, edits.regions.clone(), owners.clone())
         };
         if let Some(before) = before.filter(|before| before.of == of) {
             return Ok(Self {
@@ -83,7 +83,8 @@ impl Sound {
                 ..before.clone()
             });
         }
-        let hints = edits.needed(&fitted.factorization, grouping, audio)?;
+        let (members, stems) = (grouping.members(), StemsConfig::default());
+        let hints = (fitted.factorization).compared(hints, &members, stems, audio)?;
         let sharing: Arc<dyn Sharing> = if hints.is_empty() {
             fitted.sounds.clone()
         } else {
@@ -91,7 +92,7 @@ impl Sound {
                 Box::new(fitted.sounds.clone()),
                 hints.clone(),
                 owners.clone(),
-                StemsConfig::default().render,
+                stems.render,
             )?)
         };
         let version = before.map_or(0, |before| before.version + 1);

@@ -9,10 +9,10 @@ use crate::fit::Fit;
 use crate::group::{
     FactorView, Grouping, Overrides, Source, class_shares, group, percussive_shares,
 };
-use crate::knowledge::hints::Grid;
+use crate::knowledge::hints::{Grid, Hints};
 use crate::observe::Observer;
 use crate::recipe::{BlindConfig, Rank, WarmStart, blind, blind_after, choose_rank};
-use crate::sharing::{Components, Explanation, StemsConfig};
+use crate::sharing::{Components, Explanation, StemsConfig, compared};
 use crate::spectrogram::{Channels, Quantity, Spectrogram};
 use crate::stems::StemBlocks;
 use crate::{Audio, Error, Stft, StftConfig};
@@ -215,6 +215,24 @@ impl Factorization {
         heard: &ClassShares,
     ) -> Result<Array2<f32>, Error> {
         class_shares(&self.factors(), spectrogram.magnitudes().view(), heard)
+    }
+
+    /// Hints as far as they say more than is heard without them, given the components of each source ([`compared`]).
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Factorization::sharing`] and [`compared`].
+    pub fn compared(
+        &self,
+        hints: Hints,
+        members: &[Vec<usize>],
+        config: StemsConfig,
+        audio: &Audio,
+    ) -> Result<Hints, Error> {
+        if hints.is_empty() {
+            return Ok(hints);
+        }
+        compared(hints, &self.sharing(members, config)?, audio)
     }
 
     /// How the recording is shared out, given the components of each source.

@@ -295,7 +295,7 @@ pub(super) fn alone(clips: &[(&str, [Alone; 2])]) -> String {
 
 pub(super) fn time(times: &Times) -> String {
     format!(
-        "{SECS} s of sound in {} channels at 44.1 kHz, separated and rendered by {} threads; the fastest of {TIMES}, on a machine that other programs used too: {:.1} s by default, {:.1} s with `--fast`.\n",
+        "{SECS} s of sound in {} channels at 44.1 kHz, separated and rendered by {} threads; the fastest of {TIMES}: {:.1} s by default, {:.1} s with `--fast`.\n",
         times.channels, times.threads, times.default_secs, times.fast_secs
     )
 }

@@ -6,7 +6,7 @@ use unbraid::evidence::ClassShares;
 use unbraid::factorize::Factorization;
 use unbraid::group::{Basis, Grouping, Kind, Overrides, Source, group_by, parse_sources};
 use unbraid::knowledge::hints::Hints;
-use unbraid::sharing::{Hinted, Sharing, compared};
+use unbraid::sharing::{Hinted, Sharing};
 use unbraid::{Audio, Spectrogram};
 use unbraid_io::atomic::OutputFolder;
 use unbraid_io::audio::Span;
@@ -175,13 +175,14 @@ fn hinted(
     let stems = args.stems.config(false);
     let names: Vec<&str> = grouping.sources.iter().map(|s| s.name.as_str()).collect();
     let hints = args.hints.clues(audio, span)?;
-    let mut hints = hints.on(factorization.grid(), &names, audio)?;
+    let hints = hints.on(factorization.grid(), &names, audio)?;
+    let hints = factorization.compared(hints, &grouping.members(), stems, audio)?;
+    if !hints.is_empty() {
+        grouping.lean(hints.leanings(&factorization.fit.model)?.view());
+    }
     let mut sharing: Box<dyn Sharing> =
         Box::new(factorization.sharing(&grouping.members(), stems)?);
     if !hints.is_empty() {
-        hints = compared(hints, sharing.as_ref(), audio)?;
-        grouping.lean(hints.leanings(&factorization.fit.model)?.view());
-        sharing = Box::new(factorization.sharing(&grouping.members(), stems)?);
         sharing = Box::new(Hinted::new(sharing, hints.clone(), stems.render)?);
     }
     Ok((hints, sharing))

@@ -10,7 +10,7 @@ use unbraid::fit::FitConfig;
 use unbraid::group::{Grouping, Kind, Overrides, Source, parse_sources};
 use unbraid::knowledge::hints::Hints;
 use unbraid::refit::{Wish, owners};
-use unbraid::sharing::{Hinted, Sharing, compared};
+use unbraid::sharing::{Hinted, Sharing};
 use unbraid::{Audio, Spectrogram};
 use unbraid_io::atomic::OutputFolder;
 use unbraid_io::audio::{Metadata, Span};
@@ -128,9 +128,10 @@ fn lean(
     args: &RefitArgs,
 ) -> Result<Hints, Failure> {
     let stems = args.stems.config(false);
-    let heard = factorization.sharing(&grouping.members(), stems)?;
-    let hints = compared(hints, &heard, audio)?;
-    grouping.lean(hints.leanings(&factorization.fit.model)?.view());
+    let hints = factorization.compared(hints, &grouping.members(), stems, audio)?;
+    if !hints.is_empty() {
+        grouping.lean(hints.leanings(&factorization.fit.model)?.view());
+    }
     Ok(hints)
 }
 

@@ -125,6 +125,10 @@ impl Convolution {
                 };
                 let source =
                     &values[(source * w + begin) * channels..(source * w + end) * channels];
+                if source.len() == across {
+                    line.copy_from_slice(source);
+                    continue;
+                }
                 let (before, line) = line.split_at_mut(missing * channels);
                 let (met, behind) = line.split_at_mut(source.len());
                 before.fill(0.0);

@@ -595,12 +595,14 @@ impl Dictionary {
         })
     }
 
-    /// With no more than so many layers of loudness of every key: the softest, the loudest, and others evenly between them.
+    /// With no more than so many layers of loudness of every key, but one at least: the softest, the loudest, and others evenly
+    /// between them.
     ///
     /// For when notes are looked for: the time that takes grows with the number of layers, and layers that are close to each
     /// other tell a note's loudness, not the note.
     #[must_use]
     pub fn with_layers(&self, most: usize) -> Self {
+        let most = most.max(1);
         let mut layers = BTreeMap::<u8, Vec<f32>>::new();
         for atom in &self.atoms {
             if let Some(key) = atom.key() {
@@ -940,7 +942,9 @@ mod tests {
         // The examples are those of the layers that stay.
         let longer = thin.at(StftConfig::with_fft_len(2048), RATE).unwrap();
         assert_eq!(kept(&longer), expected);
-        assert_eq!(kept(&all.with_layers(1)), [(60, 127), (64, 64)]);
+        for one in [0, 1] {
+            assert_eq!(kept(&all.with_layers(one)), [(60, 127), (64, 64)]);
+        }
         assert_eq!(all.with_layers(7).atoms(), all.atoms());
     }
 
