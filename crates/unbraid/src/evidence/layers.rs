@@ -9,7 +9,7 @@ use ndarray::{Array3, Axis};
 use unbraid_kernel::{Kernel, Scratch, Templates};
 
 /// Places whose patches are gathered before they are multiplied: what the nearest cache holds.
-const PLACES: usize = 64;
+const PLACES: usize = 32;
 
 /// A convolution with zero padding of half its size, and an optional rectification behind it.
 #[derive(Debug)]

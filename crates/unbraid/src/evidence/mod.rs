@@ -82,7 +82,7 @@ pub fn use_weights(bytes: &[u8]) -> Result<(), Error> {
 /// the spectrogram's for each class.
 #[derive(Debug, Clone)]
 pub struct ClassShares {
-    /// `(classes, network's frames, bands)`.
+    /// `(network's frames, bands, classes)`.
     shares: Array3<f32>,
     bands: Bands,
     bins: usize,
@@ -136,10 +136,10 @@ impl ClassShares {
             );
             bands.densities(powers, row.as_slice_mut().expect("rows are contiguous"));
         });
-        let mut shares = Array3::<f32>::zeros((CLASSES, heard, BANDS));
+        let mut shares = Array3::<f32>::zeros((heard, BANDS, CLASSES));
         let step = SEGMENT - 2 * CONTEXT;
         let mut segments: Vec<_> = shares
-            .axis_chunks_iter_mut(Axis(1), step)
+            .axis_chunks_iter_mut(Axis(0), step)
             .enumerate()
             .map(|(index, shares)| (index * step, shares))
             .collect();
@@ -178,16 +178,13 @@ impl ClassShares {
         frames: Range<usize>,
         out: &mut ArrayViewMut2<'_, f32>,
     ) {
-        let (_, heard, bands) = self.shares.dim();
+        let (heard, bands, _) = self.shares.dim();
         let mut together = vec![0.0; bands];
         for (frame, mut row) in frames.zip(out.outer_iter_mut()) {
             let at = ((frame as f64 * self.pace) as usize).min(heard - 1);
-            together.fill(0.0);
-            for &class in classes {
-                let shares = self.shares.slice(s![class as usize, at, ..]);
-                for (sum, share) in together.iter_mut().zip(shares) {
-                    *sum += share;
-                }
+            let shares = self.shares.index_axis(Axis(0), at);
+            for (sum, shares) in together.iter_mut().zip(shares.outer_iter()) {
+                *sum = classes.iter().map(|&class| shares[class as usize]).sum();
             }
             for (bin, out) in row.iter_mut().enumerate() {
                 *out = together[self.bands.band_of(bin)];
@@ -196,9 +193,9 @@ impl ClassShares {
     }
 }
 
-/// Write the shares of the classes, `(classes, frames, bands)`, for the frames from `first` on.
+/// Write the shares of the classes, `(frames, bands, classes)`, for the frames from `first` on.
 fn listen(densities: &Array2<f32>, first: usize, shares: &mut ArrayViewMut3<'_, f32>) {
-    let frames = shares.len_of(Axis(1));
+    let frames = shares.len_of(Axis(0));
     // The last segment keeps up its length, to hear as much as the others.
     let end = (first + frames + CONTEXT).min(densities.nrows());
     let begin = end
@@ -208,6 +205,6 @@ fn listen(densities: &Array2<f32>, first: usize, shares: &mut ArrayViewMut3<'_, 
     let input = segment.t().to_owned().insert_axis(Axis(0));
     let input = input.as_standard_layout().into_owned();
     let answer = Net::chosen().shares(&input);
-    let kept = answer.slice(s![.., .., first - begin..first - begin + frames]);
-    shares.assign(&kept.permuted_axes([0, 2, 1]));
+    let kept = answer.slice(s![.., first - begin..first - begin + frames, ..]);
+    shares.assign(&kept.permuted_axes([1, 0, 2]));
 }

@@ -88,7 +88,7 @@ impl Net {
         })
     }
 
-    /// Shares `(classes, bands, frames)`, adding up to one, of densities `(bands, frames)` above zero.
+    /// Shares `(bands, frames, classes)`, adding up to one, of densities `(bands, frames)` above zero.
     pub(super) fn shares(&self, densities: &Array3<f32>) -> Array3<f32> {
         let (_, bands, frames) = densities.dim();
         debug_assert_eq!(bands, BANDS);
@@ -117,8 +117,7 @@ impl Net {
                 *share /= sum;
             }
         }
-        let classes_first = logits.permuted_axes([2, 0, 1]);
-        classes_first.slice_move(ndarray::s![.., .., ..frames])
+        logits.slice_move(ndarray::s![.., ..frames, ..])
     }
 
     fn logits(&self, input: &Array3<f32>) -> Array3<f32> {
@@ -159,7 +158,7 @@ mod tests {
         let places = [(3, 2), (40, 11), (200, 23), (300, 0), (575, 16)];
         for ((band, frame), expected) in places.into_iter().zip(expected) {
             for (class, expected) in expected.into_iter().enumerate() {
-                let share = shares[[class, band, frame]];
+                let share = shares[[band, frame, class]];
                 assert!(
                     (share - expected).abs() < 1e-4,
                     "class {class} of band {band}, frame {frame}: {share} is not {expected}"
